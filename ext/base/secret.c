@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * secret.c: the arena of secret cells.
+ *
+ * Chunks of 256 KiB are mapped when needed and kept for the life of the
+ * process (the extension is never unloaded). Free cells form a list threaded
+ * through a bitmap outside the pages, because a fork wipes what is inside.
+ */
+#include "base/secret.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define CHUNK_BYTES (256 * 1024)
+#define CHUNK_CELLS (CHUNK_BYTES / EE_CELL_BYTES)
+#define CHUNKS_MAX  1024
+
+struct chunk {
+    uint8_t *pages;
+    bool used[CHUNK_CELLS];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct chunk *chunks[CHUNKS_MAX];
+    size_t chunk_count;
+    size_t cells_used;
+    bool unlocked;     /* some mlock() failed */
+    bool dumpable;     /* some MADV_DONTDUMP failed */
+    bool forkkept;     /* some MADV_WIPEONFORK failed: the child wipes */
+    bool atfork_ready; /* the handlers below are registered */
+} arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void ee_wipe(void *p, size_t n)
+{
+    sodium_memzero(p, n);
+}
+
+const char *ee_sodium_version(void)
+{
+    return sodium_version_string();
+}
+
+bool ee_is_zero(const void *p, size_t n)
+{
+    return sodium_is_zero(p, n) == 1;
+}
+
+bool ee_equal(const void *a, const void *b, size_t n)
+{
+    return sodium_memcmp(a, b, n) == 0;
+}
+
+/* A thread may fork while another holds the lock; hold it across fork so the
+ * child never inherits it taken. */
+static void before_fork(void)
+{
+    (void)pthread_mutex_lock(&arena.lock);
+}
+
+static void after_fork_parent(void)
+{
+    (void)pthread_mutex_unlock(&arena.lock);
+}
+
+static void after_fork_child(void)
+{
+    if (arena.forkkept) {
+        for (size_t i = 0; i < arena.chunk_count; i++) {
+            ee_wipe(arena.chunks[i]->pages, CHUNK_BYTES);
+        }
+    }
+    (void)pthread_mutex_unlock(&arena.lock);
+}
+
+static void protect(uint8_t *pages)
+{
+    if (mlock(pages, CHUNK_BYTES) != 0) {
+        arena.unlocked = true;
+    }
+    if (madvise(pages, CHUNK_BYTES, MADV_DONTDUMP) != 0) {
+        arena.dumpable = true;
+    }
+    if (madvise(pages, CHUNK_BYTES, MADV_WIPEONFORK) != 0) {
+        arena.forkkept = true;
+    }
+}
+
+static void *map_pages(size_t n)
+{
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                   -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* The bookkeeping is mapped too: this layer has no allocator, and a chunk is
+ * never given back. Lock held. */
+static struct chunk *add_chunk(void)
+{
+    struct chunk *c = NULL;
+
+    if (arena.chunk_count == CHUNKS_MAX) {
+        return NULL;
+    }
+    if (!arena.atfork_ready) {
+        if (pthread_atfork(before_fork, after_fork_parent, after_fork_child)) {
+            return NULL;
+        }
+        arena.atfork_ready = true;
+    }
+    c = map_pages(sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    c->pages = map_pages(CHUNK_BYTES);
+    if (c->pages == NULL) {
+        (void)munmap(c, sizeof *c);
+        return NULL;
+    }
+    protect(c->pages);
+    arena.chunks[arena.chunk_count++] = c;
+    return c;
+}
+
+/* Lock held. */
+static void *take_free(struct chunk *c)
+{
+    for (size_t i = 0; i < CHUNK_CELLS; i++) {
+        if (!c->used[i]) {
+            c->used[i] = true;
+            arena.cells_used++;
+            return c->pages + i * EE_CELL_BYTES;
+        }
+    }
+    return NULL;
+}
+
+void *ee_cell_new(void)
+{
+    void *cell = NULL;
+
+    (void)pthread_mutex_lock(&arena.lock);
+    for (size_t i = 0; i < arena.chunk_count && cell == NULL; i++) {
+        cell = take_free(arena.chunks[i]);
+    }
+    if (cell == NULL) {
+        struct chunk *c = add_chunk();
+        cell = c != NULL ? take_free(c) : NULL;
+    }
+    (void)pthread_mutex_unlock(&arena.lock);
+    return cell;
+}
+
+void ee_cell_free(void *cell)
+{
+    uint8_t *p = cell;
+
+    if (p == NULL) {
+        return;
+    }
+    ee_wipe(p, EE_CELL_BYTES);
+    (void)pthread_mutex_lock(&arena.lock);
+    for (size_t i = 0; i < arena.chunk_count; i++) {
+        struct chunk *c = arena.chunks[i];
+
+        if (p >= c->pages && p < c->pages + CHUNK_BYTES) {
+            c->used[(size_t)(p - c->pages) / EE_CELL_BYTES] = false;
+            arena.cells_used--;
+        }
+    }
+    (void)pthread_mutex_unlock(&arena.lock);
+}
+
+void ee_arena_report(struct ee_arena_report *report)
+{
+    (void)pthread_mutex_lock(&arena.lock);
+    report->cells_used = arena.cells_used;
+    report->cells_total = arena.chunk_count * CHUNK_CELLS;
+    report->locked = !arena.unlocked;
+    report->undumpable = !arena.dumpable;
+    report->forkwiped = !arena.forkkept;
+    (void)pthread_mutex_unlock(&arena.lock);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * secret.h: the arena, the only place where long-lived secrets live.
+ *
+ * The arena is made of equal cells in pages that are locked (never swapped),
+ * left out of core dumps, and wiped to zero in a forked child. KEKs and what
+ * is derived from them, CMKs while they wrap, passphrases, and the random
+ * pools live in cells. A guarded allocation for every secret would cost 50 us;
+ * a cell costs a mutex and a pointer.
+ *
+ * After fork() a child sees zeros in every cell. So each user keeps a field
+ * in its cell that is never zero while the cell is in use, and checks it.
+ */
+#ifndef EE_BASE_SECRET_H
+#define EE_BASE_SECRET_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define EE_CELL_BYTES 1280
+
+/* Short-lived secrets on the stack: wipe at the out: label. */
+void ee_wipe(void *p, size_t n);
+
+/* Constant time. */
+bool ee_is_zero(const void *p, size_t n);
+bool ee_equal(const void *a, const void *b, size_t n);
+
+/* A zeroed cell of EE_CELL_BYTES, aligned to 64; NULL when out of memory. */
+void *ee_cell_new(void) EE_CHECKED;
+
+/* Wipes and gives back. NULL-safe. */
+void ee_cell_free(void *cell);
+
+/* For envelope_debug(). */
+const char *ee_sodium_version(void);
+
+struct ee_arena_report {
+    size_t cells_used;
+    size_t cells_total;
+    bool locked;     /* mlock() succeeded for every page */
+    bool undumpable; /* MADV_DONTDUMP likewise */
+    bool forkwiped;  /* MADV_WIPEONFORK likewise; else atfork wipes */
+};
+
+void ee_arena_report(struct ee_arena_report *report);
+
+#endif

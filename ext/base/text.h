@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * text.h: hexadecimal.
+ */
+#ifndef EE_BASE_TEXT_H
+#define EE_BASE_TEXT_H
+
+#include "base/bytes.h"
+
+#include <stdbool.h>
+
+/* out: 2 * in.n + 1 chars, lower case, NUL-terminated. For public bytes. */
+void ee_hex(char *out, struct ee_bytes in);
+
+/* Reads exactly 2 * n hex digits. False otherwise. */
+bool ee_unhex(uint8_t *out, size_t n, const char *text, size_t text_n);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * wire.c: bounded big-endian reading and writing.
+ */
+#include "base/wire.h"
+
+#include <string.h>
+
+struct ee_reader ee_reader(struct ee_bytes in)
+{
+    return (struct ee_reader){.p = in.p, .left = in.n, .bad = false};
+}
+
+struct ee_bytes ee_read_bytes(struct ee_reader *r, size_t n)
+{
+    struct ee_bytes out = {NULL, 0};
+
+    if (r->bad || n > r->left) {
+        r->bad = true;
+        return out;
+    }
+    out = ee_bytes(r->p, n);
+    r->p += n;
+    r->left -= n;
+    return out;
+}
+
+static uint64_t read_uint(struct ee_reader *r, size_t n)
+{
+    struct ee_bytes b = ee_read_bytes(r, n);
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < b.n; i++) {
+        v = v << 8 | b.p[i];
+    }
+    return v;
+}
+
+uint8_t ee_read_u8(struct ee_reader *r)
+{
+    return (uint8_t)read_uint(r, 1);
+}
+
+uint16_t ee_read_u16(struct ee_reader *r)
+{
+    return (uint16_t)read_uint(r, 2);
+}
+
+uint32_t ee_read_u32(struct ee_reader *r)
+{
+    return (uint32_t)read_uint(r, 4);
+}
+
+uint64_t ee_read_u64(struct ee_reader *r)
+{
+    return read_uint(r, 8);
+}
+
+struct ee_writer ee_writer(uint8_t *out, size_t size)
+{
+    return (struct ee_writer){.p = out, .left = size, .used = 0, .bad = false};
+}
+
+void ee_write_bytes(struct ee_writer *w, struct ee_bytes v)
+{
+    if (w->bad || v.n > w->left) {
+        w->bad = true;
+        return;
+    }
+    if (v.n > 0) {
+        memcpy(w->p, v.p, v.n);
+    }
+    w->p += v.n;
+    w->left -= v.n;
+    w->used += v.n;
+}
+
+static void write_uint(struct ee_writer *w, uint64_t v, size_t n)
+{
+    uint8_t b[8];
+
+    for (size_t i = 0; i < n; i++) {
+        b[n - 1 - i] = (uint8_t)(v >> (8 * i));
+    }
+    ee_write_bytes(w, ee_bytes(b, n));
+}
+
+void ee_write_u8(struct ee_writer *w, uint8_t v)
+{
+    write_uint(w, v, 1);
+}
+
+void ee_write_u16(struct ee_writer *w, uint16_t v)
+{
+    write_uint(w, v, 2);
+}
+
+void ee_write_u32(struct ee_writer *w, uint32_t v)
+{
+    write_uint(w, v, 4);
+}
+
+void ee_write_u64(struct ee_writer *w, uint64_t v)
+{
+    write_uint(w, v, 8);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * wire.h: bounded big-endian reading and writing with sticky failure.
+ *
+ * A reader or writer that ran out of room turns bad and stays bad: it reads
+ * zeros, or writes nothing. Code runs straight down like the table in the
+ * specification and asks once, at the end, whether all of it was there.
+ * Neither owns memory.
+ */
+#ifndef EE_BASE_WIRE_H
+#define EE_BASE_WIRE_H
+
+#include "base/bytes.h"
+
+#include <stdbool.h>
+
+struct ee_reader {
+    const uint8_t *p;
+    size_t left;
+    bool bad;
+};
+
+struct ee_writer {
+    uint8_t *p; /* next byte to write */
+    size_t left;
+    size_t used;
+    bool bad;
+};
+
+struct ee_reader ee_reader(struct ee_bytes in);
+uint8_t ee_read_u8(struct ee_reader *r);
+uint16_t ee_read_u16(struct ee_reader *r);
+uint32_t ee_read_u32(struct ee_reader *r);
+uint64_t ee_read_u64(struct ee_reader *r);
+/* n bytes in place, or {NULL, 0} when fewer are left. */
+struct ee_bytes ee_read_bytes(struct ee_reader *r, size_t n);
+
+struct ee_writer ee_writer(uint8_t *out, size_t size);
+void ee_write_u8(struct ee_writer *w, uint8_t v);
+void ee_write_u16(struct ee_writer *w, uint16_t v);
+void ee_write_u32(struct ee_writer *w, uint32_t v);
+void ee_write_u64(struct ee_writer *w, uint64_t v);
+void ee_write_bytes(struct ee_writer *w, struct ee_bytes v);
+
+#endif

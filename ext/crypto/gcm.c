@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * gcm.c: chooses the library for AES-256-GCM.
+ */
+#include "crypto/gcm.h"
+
+#include "base/secret.h"
+#include "crypto/aes256.h"
+
+#include <sodium.h>
+
+static bool use_sodium(size_t n)
+{
+    return n < EE_GCM_LONG && ee_aes_instructions();
+}
+
+int ee_gcm_seal(struct ee_ossl *ossl, uint8_t *out, const uint8_t *key,
+                const uint8_t *nonce, struct ee_bytes aad, struct ee_bytes m)
+{
+    if (!use_sodium(m.n)) {
+        return ee_ossl_gcm_seal(ossl, out, out + m.n, key, nonce, aad, m);
+    }
+    return crypto_aead_aes256gcm_encrypt(out, NULL, m.p, m.n, aad.p, aad.n,
+                                         NULL, nonce, key);
+}
+
+int ee_gcm_open(struct ee_ossl *ossl, uint8_t *out, const uint8_t *key,
+                const uint8_t *nonce, struct ee_bytes aad, struct ee_bytes in)
+{
+    const size_t n = in.n - EE_TAG_BYTES;
+
+    if (!use_sodium(n)) {
+        return ee_ossl_gcm_open(ossl, out, key, nonce, aad, ee_bytes(in.p, n),
+                                in.p + n);
+    }
+    if (crypto_aead_aes256gcm_decrypt(out, NULL, NULL, in.p, in.n, aad.p, aad.n,
+                                      nonce, key) != 0) {
+        ee_wipe(out, n);
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ossl.h: the OpenSSL side of AES-256, with contexts made once.
+ *
+ * The contexts live in OpenSSL's heap, which is neither locked nor wiped. So
+ * no key stays in them: every call ends by keying them with zeros, which
+ * overwrites the key schedule, the hash subkey and its table. OpenSSL runs in
+ * a library context of its own and never touches the host's default one.
+ *
+ * One struct ee_ossl belongs to one connection and one thread at a time.
+ */
+#ifndef EE_CRYPTO_OSSL_H
+#define EE_CRYPTO_OSSL_H
+
+#include "base/bytes.h"
+
+struct evp_cipher_ctx_st;
+
+struct ee_ossl {
+    struct evp_cipher_ctx_st *gcm; /* AES-256-GCM */
+    struct evp_cipher_ctx_st *ecb; /* AES-256, one block at a time */
+};
+
+/* 0, or -1 when OpenSSL is out of memory or lacks a cipher. */
+int ee_ossl_init(struct ee_ossl *ossl);
+void ee_ossl_clear(struct ee_ossl *ossl); /* NULL-safe members */
+
+/* For envelope_debug(). */
+const char *ee_ossl_version(void);
+
+/* AES-256-GCM with a 12-byte nonce. c: m.n bytes, may be m.p; tag: 16 bytes.
+ * 0 or -1. */
+int ee_ossl_gcm_seal(struct ee_ossl *ossl, uint8_t *c, uint8_t *tag,
+                     const uint8_t *key, const uint8_t *nonce,
+                     struct ee_bytes aad, struct ee_bytes m);
+
+/* 0, or -1 with m wiped. m: c.n bytes, may be c.p. */
+int ee_ossl_gcm_open(struct ee_ossl *ossl, uint8_t *m, const uint8_t *key,
+                     const uint8_t *nonce, struct ee_bytes aad,
+                     struct ee_bytes c, const uint8_t *tag);
+
+/* n blocks of 16 bytes, in and out may be the same. 0 or -1. */
+int ee_ossl_aes_blocks(struct ee_ossl *ossl, uint8_t *out, const uint8_t *key,
+                       const uint8_t *in, size_t n);
+
+#endif

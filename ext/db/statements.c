@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * statements.c: the cache of prepared statements.
+ */
+#include "db/statements.h"
+
+#include <string.h>
+
+static sqlite3_stmt *find(struct ee_statements *s, const char *format,
+                          const char *schema)
+{
+    for (int i = 0; i < EE_STATEMENTS_MAX; i++) {
+        if (s->slots[i].format == format && s->slots[i].stmt != NULL &&
+            strcmp(s->slots[i].schema, schema) == 0 &&
+            !sqlite3_stmt_busy(s->slots[i].stmt)) {
+            return s->slots[i].stmt;
+        }
+    }
+    return NULL;
+}
+
+/* Makes the virtual table's instance, which then keeps the statements. A
+ * user's own table of that name leaves us without a keeper: slower, not
+ * wrong. */
+static void look_for_keeper(struct ee_statements *s)
+{
+    sqlite3_stmt *stmt = NULL;
+
+    (void)sqlite3_prepare_v2(s->db, "SELECT 1 FROM envelope_keys", -1, &stmt,
+                             NULL);
+    (void)sqlite3_finalize(stmt);
+}
+
+static void remember(struct ee_statements *s, const char *format,
+                     const char *schema, sqlite3_stmt *stmt)
+{
+    unsigned i = s->next_victim;
+
+    for (unsigned tries = 0; tries < EE_STATEMENTS_MAX; tries++) {
+        if (s->slots[i].stmt == NULL || !sqlite3_stmt_busy(s->slots[i].stmt)) {
+            (void)sqlite3_finalize(s->slots[i].stmt);
+            s->slots[i].format = format;
+            s->slots[i].stmt = stmt;
+            memcpy(s->slots[i].schema, schema, strlen(schema) + 1);
+            s->next_victim = (i + 1) % EE_STATEMENTS_MAX;
+            return;
+        }
+        i = (i + 1) % EE_STATEMENTS_MAX;
+    }
+}
+
+int ee_statement_get(struct ee_statements *s, sqlite3_stmt **out,
+                     const char *format, const char *schema, const char *doing,
+                     struct ee_error *err)
+{
+    int rc = EE_OK;
+
+    *out = find(s, format, schema);
+    if (*out != NULL) {
+        return EE_OK;
+    }
+    if (strlen(schema) >= EE_SCHEMA_MAX) {
+        return ee_fail(err, EE_MISUSE, "the schema name is too long");
+    }
+    if (!s->kept) {
+        look_for_keeper(s);
+    }
+    rc = ee_sql_prepare(s->db, out, s->kept ? SQLITE_PREPARE_PERSISTENT : 0,
+                        doing, err, format, schema, schema);
+    if (rc == EE_OK && s->kept) {
+        remember(s, format, schema, *out);
+    }
+    return rc;
+}
+
+void ee_statement_put(struct ee_statements *s, sqlite3_stmt *stmt)
+{
+    if (stmt == NULL) {
+        return;
+    }
+    (void)sqlite3_reset(stmt);
+    (void)sqlite3_clear_bindings(stmt);
+    for (int i = 0; i < EE_STATEMENTS_MAX; i++) {
+        if (s->slots[i].stmt == stmt) {
+            return;
+        }
+    }
+    (void)sqlite3_finalize(stmt);
+}
+
+void ee_statements_keep(struct ee_statements *s)
+{
+    s->kept = true;
+}
+
+void ee_statements_drop(struct ee_statements *s)
+{
+    s->kept = false;
+    for (int i = 0; i < EE_STATEMENTS_MAX; i++) {
+        (void)sqlite3_finalize(s->slots[i].stmt);
+        s->slots[i].stmt = NULL;
+        s->slots[i].format = NULL;
+    }
+}

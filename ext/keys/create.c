@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * create.c: makes the first version of a key.
+ */
+#include "base/secret.h"
+#include "keys/draft.h"
+
+#include <string.h>
+
+/* A name without a schema is made in main. */
+static void default_schema(struct ee_key_name *name)
+{
+    if (name->schema[0] == '\0') {
+        (void)sqlite3_snprintf(sizeof name->schema, name->schema, "main");
+    }
+}
+
+static int name_is_free(struct ee_keys *k, const struct ee_key_name *name,
+                        struct ee_error *err)
+{
+    struct ee_key_record r;
+    struct ee_key_manifest m;
+    int rc =
+        ee_store_current(&k->statements, name->schema, name->name, &r, &m, err);
+
+    if (rc == EE_OK) {
+        return ee_fail(err, EE_MISUSE,
+                       "key %s exists; for a new version: SELECT "
+                       "envelope_key_rotate('%s')",
+                       name->name, name->name);
+    }
+    return rc == EE_KEY_UNKNOWN ? EE_OK : rc;
+}
+
+static int write_key(struct ee_keys *k, const struct ee_key_name *name,
+                     const struct ee_draft *draft, struct ee_error *err)
+{
+    int rc = ee_keys_begin(k, err);
+
+    if (rc != EE_OK) {
+        return rc;
+    }
+    rc = ee_store_create_tables(k->db, name->schema, err);
+    if (rc == EE_OK) {
+        rc = name_is_free(k, name, err); /* now that nobody else can write */
+    }
+    if (rc == EE_OK) {
+        rc = ee_draft_insert(k, name->schema, draft, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_draft_manifest(k, name->schema, draft, err);
+    }
+    return ee_keys_end(k, rc, err);
+}
+
+int ee_keys_create(struct ee_keys *k, const char *text, size_t n,
+                   const char *const *cmks, int cmk_count, uint8_t *key_id,
+                   struct ee_error *err)
+{
+    struct ee_draft *draft = NULL;
+    struct ee_key_name name;
+    int rc = ee_key_name_parse(&name, text, n, err);
+
+    if (rc == EE_OK) {
+        default_schema(&name);
+        rc = ee_keys_ready(k, err);
+    }
+    if (rc == EE_OK) {
+        rc = name_is_free(k, &name, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_draft_new(&draft, err);
+    }
+    if (rc != EE_OK) {
+        goto out;
+    }
+    memcpy(draft->record.name, name.name, sizeof draft->record.name);
+    draft->record.version = 1;
+    draft->record.suite = k->suite;
+    draft->generation = 1;
+    ee_random(ee_draft_name_secret(draft), EE_KEY_BYTES);
+    rc = ee_draft_draw(k, draft, err);
+    for (int i = 0; rc == EE_OK && i < cmk_count; i++) {
+        rc = ee_draft_wrap(k, name.schema, draft, cmks[i], true, err);
+    }
+    if (rc == EE_OK) {
+        rc = write_key(k, &name, draft, err);
+    }
+    if (rc == EE_OK) {
+        memcpy(key_id, draft->record.fingerprint, EE_KEY_ID_BYTES);
+        rc = ee_draft_keep(k, draft, err);
+    }
+out:
+    ee_draft_free(draft);
+    return rc;
+}

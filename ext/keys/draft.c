@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * draft.c: makes a key version.
+ */
+#include "keys/draft.h"
+
+#include "base/secret.h"
+#include "crypto/kdf.h"
+
+#include <string.h>
+#include <time.h>
+
+int ee_draft_new(struct ee_draft **out, struct ee_error *err)
+{
+    struct ee_draft *d = sqlite3_malloc64(sizeof *d);
+
+    *out = NULL;
+    if (d == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    memset(d, 0, sizeof *d);
+    d->payload = ee_cell_new();
+    if (d->payload == NULL) {
+        ee_draft_free(d);
+        return ee_fail(err, EE_NOMEM, "out of memory for keys");
+    }
+    *out = d;
+    return EE_OK;
+}
+
+void ee_draft_free(struct ee_draft *d)
+{
+    if (d != NULL) {
+        ee_cell_free(d->payload);
+        ee_wraps_free(d->wraps);
+        sqlite3_free(d);
+    }
+}
+
+uint8_t *ee_draft_name_secret(struct ee_draft *d)
+{
+    return d->payload + EE_KEY_BYTES;
+}
+
+static bool id_is_taken(struct ee_keys *k, const uint8_t *key_id)
+{
+    struct ee_key_record ignored;
+    struct ee_error why;
+
+    return ee_keys_describe(k, key_id, &ignored, &why) == EE_OK;
+}
+
+int ee_draft_draw(struct ee_keys *k, struct ee_draft *d, struct ee_error *err)
+{
+    struct ee_key_record *r = &d->record;
+    int tries = 8; /* a clash is a 2^-64 event: more is a broken generator */
+
+    do {
+        if (tries-- == 0) {
+            return ee_fail(err, EE_INTERNAL,
+                           "the random generator repeats itself");
+        }
+        ee_random(d->payload, EE_KEY_BYTES);
+        ee_kdf(r->fingerprint, d->payload, "kek-id", ee_bytes(&r->suite, 1));
+    } while (id_is_taken(k, r->fingerprint)); /* FORMAT R10 */
+    r->created = (uint64_t)time(NULL);
+    r->origin = EE_ORIGIN_LOCAL;
+    r->state = EE_STATE_ACTIVE;
+    r->generation = d->generation;
+    ee_record_tag1(r->tag1, r, d->payload);
+    ee_record_tag2(r->tag2, r, ee_draft_name_secret(d));
+    return EE_OK;
+}
+
+static void append(struct ee_draft *d, struct ee_wrap *w)
+{
+    struct ee_wrap **link = &d->wraps;
+
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    *link = w;
+}
+
+int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
+                  const char *cmk, bool may_create, struct ee_error *err)
+{
+    uint8_t wrapped[EE_CMK_WRAPPED_MAX];
+    struct ee_wrap *w = NULL;
+    size_t n = 0;
+    int rc = ee_keys_wrap(k, schema, cmk, &d->record, d->payload, may_create,
+                          wrapped, &n, err);
+
+    if (rc != EE_OK) {
+        return rc;
+    }
+    w = ee_wrap_new(cmk, ee_bytes(wrapped, n));
+    if (w == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    append(d, w);
+    return EE_OK;
+}
+
+int ee_draft_insert(struct ee_keys *k, const char *schema,
+                    const struct ee_draft *d, struct ee_error *err)
+{
+    int position = 1;
+    int rc = ee_store_insert(&k->statements, schema, &d->record, err);
+
+    for (const struct ee_wrap *w = d->wraps; rc == EE_OK && w; w = w->next) {
+        rc = ee_store_insert_wrap(&k->statements, schema, d->record.fingerprint,
+                                  position++, w->cmk, w->wrapped, err);
+    }
+    return rc;
+}
+
+int ee_draft_manifest(struct ee_keys *k, const char *schema,
+                      const struct ee_draft *d, struct ee_error *err)
+{
+    const struct ee_key_manifest m = {.generation = d->generation,
+                                      .current = d->record.version};
+
+    return ee_keys_put_manifest(k, schema, d->record.name, m,
+                                d->payload + EE_KEY_BYTES, err);
+}
+
+int ee_draft_keep(struct ee_keys *k, const struct ee_draft *d,
+                  struct ee_error *err)
+{
+    struct ee_kek *kek = NULL;
+    int rc = ee_kek_new(&kek, &k->engine.ossl, ee_suite_by_id(d->record.suite),
+                        d->payload, d->payload + EE_KEY_BYTES, err);
+
+    if (rc == EE_OK && ee_cache_add(&k->cache, kek) == NULL) {
+        rc = ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    return rc;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * draft.h: a key version in the making, for create and rotate: drawn, tagged,
+ * wrapped under each CMK (no transaction open), then inserted (inside one).
+ */
+#ifndef EE_KEYS_DRAFT_H
+#define EE_KEYS_DRAFT_H
+
+#include "keys/keys.h"
+#include "provider/provider.h"
+
+struct ee_draft {
+    struct ee_key_record record; /* name, version and suite set by the caller */
+    uint64_t generation;         /* of the manifest after the change */
+    uint8_t *payload;            /* a cell: KEK, then S; secret */
+    struct ee_wrap *wraps;
+};
+
+int ee_draft_new(struct ee_draft **out, struct ee_error *err) EE_CHECKED;
+void ee_draft_free(struct ee_draft *d); /* NULL-safe; wipes */
+
+/* Where the caller puts S before ee_draft_draw(). */
+uint8_t *ee_draft_name_secret(struct ee_draft *d);
+
+/* Draws a KEK whose key id is free in every attached database, and fills the
+ * rest of the record (FORMAT R10, section 8). */
+int ee_draft_draw(struct ee_keys *k, struct ee_draft *d,
+                  struct ee_error *err) EE_CHECKED;
+
+/* Wraps the payload under one more CMK. */
+int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
+                  const char *cmk, bool may_create,
+                  struct ee_error *err) EE_CHECKED;
+
+/* Inside the savepoint: the record and its wraps. */
+int ee_draft_insert(struct ee_keys *k, const char *schema,
+                    const struct ee_draft *d, struct ee_error *err) EE_CHECKED;
+
+/* Inside the savepoint, last: the manifest naming this version current. */
+int ee_draft_manifest(struct ee_keys *k, const char *schema,
+                      const struct ee_draft *d,
+                      struct ee_error *err) EE_CHECKED;
+
+/* Puts the new KEK into the cache, so that the first seal asks no provider. */
+int ee_draft_keep(struct ee_keys *k, const struct ee_draft *d,
+                  struct ee_error *err) EE_CHECKED;
+
+#endif

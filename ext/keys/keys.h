@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * keys.h: the keys of one connection: finding, checking, making, changing.
+ *
+ * A moment is a number that grows with every statement execution (and every
+ * key change) of the connection. A key found for a moment was read from the
+ * database at or after it. So a rotation, a state change or a rollback is
+ * seen by the next statement, at the cost of one look-up for each.
+ *
+ * files: resolve.c (name or id to a checked entry), load.c (unwrap by a
+ * provider), verify.c (tags), create.c, rotate.c, state.c.
+ */
+#ifndef EE_KEYS_KEYS_H
+#define EE_KEYS_KEYS_H
+
+#include "envelope/engine.h"
+#include "keys/cache.h"
+#include "keys/store.h"
+
+struct ee_keys {
+    sqlite3 *db;
+    struct ee_engine engine;
+    bool engine_ready;
+    struct ee_statements statements;
+    struct ee_cache cache;
+    uint64_t moment;  /* the newest one */
+    uint64_t changed; /* the moment of our last own key change */
+
+    /* settings of this connection (sqlite/fn_config.c) */
+    uint8_t suite;              /* of keys made by create */
+    bool refuse_in_transaction; /* no provider call inside a write */
+};
+
+void ee_keys_init(struct ee_keys *k, sqlite3 *db);
+void ee_keys_clear(struct ee_keys *k); /* wipes */
+
+/* The engine, made at first use. */
+int ee_keys_ready(struct ee_keys *k, struct ee_error *err) EE_CHECKED;
+
+/* A new moment, for a new statement execution. */
+uint64_t ee_keys_now(struct ee_keys *k);
+
+/* The key of an envelope, in a state that may open. The entry is borrowed
+ * until the next call but one. EE_KEY_UNKNOWN, EE_KEY_STATE, EE_TAMPERED, or
+ * what the provider said. */
+int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
+                     struct ee_key_entry **out,
+                     struct ee_error *err) EE_CHECKED;
+
+/* The current version of a name (`pii` or `aux:pii`), fit to seal
+ * (FORMAT R28). */
+int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
+                     uint64_t moment, struct ee_key_entry **out,
+                     struct ee_error *err) EE_CHECKED;
+
+/* The current version of a name in any state that may open, for changes. */
+int ee_keys_for_change(struct ee_keys *k, const char *name, size_t n,
+                       struct ee_key_entry **out,
+                       struct ee_error *err) EE_CHECKED;
+
+/* The current version of the name of `entry`, in the same schema. */
+int ee_keys_current_of(struct ee_keys *k, struct ee_key_entry *entry,
+                       uint64_t moment, struct ee_key_entry **out,
+                       struct ee_error *err) EE_CHECKED;
+
+/* What the tables say of a key id, found but not verified: for information. */
+int ee_keys_describe(struct ee_keys *k, const uint8_t *key_id,
+                     struct ee_key_record *out,
+                     struct ee_error *err) EE_CHECKED;
+
+/* Makes the first version of a name, wrapped under each of the CMKs.
+ * key_id: EE_KEY_ID_BYTES, the new key's. */
+int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
+                   const char *const *cmks, int cmk_count, uint8_t *key_id,
+                   struct ee_error *err) EE_CHECKED;
+
+/* Makes the next version, under the CMKs of the current one. */
+int ee_keys_rotate(struct ee_keys *k, const char *name, size_t n,
+                   uint8_t *key_id, struct ee_error *err) EE_CHECKED;
+
+/* name: a key name (all versions), or the 16 hex digits of one version. */
+int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
+                      uint8_t state, struct ee_error *err) EE_CHECKED;
+
+/* ---- between the files of this folder ---- */
+
+/* A name as typed, split: schema is empty when not given. */
+struct ee_key_name {
+    char schema[EE_SCHEMA_MAX];
+    char name[EE_NAME_MAX];
+};
+
+int ee_key_name_parse(struct ee_key_name *out, const char *text, size_t n,
+                      struct ee_error *err) EE_CHECKED;
+
+/* Calls visit for main, the attached databases in order, then temp, until it
+ * returns other than EE_KEY_UNKNOWN; returns that. */
+int ee_keys_each_schema(struct ee_keys *k,
+                        int (*visit)(void *arg, const char *schema,
+                                     struct ee_error *err),
+                        void *arg, struct ee_error *err) EE_CHECKED;
+
+/* A verified entry for a record just read: from the cache, or unwrapped. */
+int ee_keys_load(struct ee_keys *k, const char *schema,
+                 const struct ee_key_record *r, const struct ee_key_manifest *m,
+                 struct ee_key_entry **out, struct ee_error *err) EE_CHECKED;
+
+/* Unwraps a key through the first CMK that answers. EE_OK with *out a new
+ * KEK whose fingerprint is the record's. */
+int ee_keys_unwrap(struct ee_keys *k, const char *schema,
+                   const struct ee_key_record *r, struct ee_kek **out,
+                   struct ee_error *err) EE_CHECKED;
+
+/* Checks tag1, tag2 and the manifest (FORMAT R27), reading the other
+ * versions' tags. */
+int ee_keys_verify(struct ee_keys *k, const char *schema,
+                   const struct ee_kek *kek, const struct ee_key_record *r,
+                   const struct ee_key_manifest *m,
+                   struct ee_error *err) EE_CHECKED;
+
+/* Wraps a payload under a CMK. wrapped: EE_CMK_WRAPPED_MAX bytes. */
+int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
+                 const struct ee_key_record *r, const uint8_t *payload,
+                 bool may_create, uint8_t *wrapped, size_t *wrapped_len,
+                 struct ee_error *err) EE_CHECKED;
+
+/* Writes a manifest with the tag over all versions as they are now. */
+int ee_keys_put_manifest(struct ee_keys *k, const char *schema,
+                         const char *name, struct ee_key_manifest m,
+                         const uint8_t *name_secret,
+                         struct ee_error *err) EE_CHECKED;
+
+/* Takes the write lock, then makes sure the name's current version and
+ * manifest are still those that e was verified with. *stale: they are not,
+ * somebody was faster; nothing is wrong, look again. */
+int ee_keys_lock(struct ee_keys *k, const struct ee_key_entry *e, bool *stale,
+                 struct ee_error *err) EE_CHECKED;
+
+/* A write to the key tables: all or nothing. */
+int ee_keys_begin(struct ee_keys *k, struct ee_error *err) EE_CHECKED;
+/* rc EE_OK commits; anything else takes all of it back. Returns rc, or why
+ * the commit failed. */
+int ee_keys_end(struct ee_keys *k, int rc, struct ee_error *err) EE_CHECKED;
+
+#endif

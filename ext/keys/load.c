@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * load.c: brings a KEK from its wraps into the arena, through a provider.
+ */
+#include "base/secret.h"
+#include "keys/keys.h"
+#include "keys/session.h"
+#include "provider/provider.h"
+
+#include <string.h>
+
+struct unwrap_work {
+    struct ee_keys *k;
+    const char *schema;
+    const struct ee_key_record *record;
+    uint8_t *payload; /* a cell: secret, freed by ee_keys_unwrap() */
+};
+
+/* Opens the provider, has it unwrap, and closes it. */
+static int unwrap_one(struct unwrap_work *w, const struct ee_wrap *wrap,
+                      struct ee_error *err)
+{
+    uint8_t context[EE_PROVIDER_CONTEXT_MAX];
+    struct ee_session session;
+    struct ee_provider *p = NULL;
+    struct ee_cmk_uri uri;
+    size_t n = ee_record_provider_context(context, w->record);
+    int rc = ee_cmk_uri_parse(&uri, wrap->cmk, err);
+
+    if (rc == EE_OK) {
+        rc = ee_session_open(&session, w->k, w->schema, false, err);
+    }
+    if (rc != EE_OK) {
+        return rc;
+    }
+    rc = ee_provider_open(&p, &uri, &session.env, err);
+    if (rc == EE_OK) {
+        rc = ee_provider_unwrap(p, w->payload, wrap->wrapped,
+                                ee_bytes(context, n), err);
+    }
+    ee_provider_close(p);
+    ee_session_close(&session);
+    return rc;
+}
+
+/* Each CMK can open the key alone; the last one's failure is reported. */
+static int unwrap_any(struct unwrap_work *w, const struct ee_wrap *list,
+                      struct ee_error *err)
+{
+    int rc = EE_TAMPERED;
+
+    if (list == NULL) {
+        (void)ee_fail(err, EE_TAMPERED,
+                      "%s.envelope_key_wrap was altered: the wrap is missing",
+                      w->schema);
+    }
+    for (; list != NULL; list = list->next) {
+        rc = unwrap_one(w, list, err);
+        if (rc == EE_OK || rc == EE_NOMEM || rc == EE_INTERRUPTED) {
+            break;
+        }
+    }
+    return rc;
+}
+
+/* The provider's words, with the key's name before them. */
+static int name_the_key(const struct ee_key_record *r, int rc,
+                        struct ee_error *err)
+{
+    char why[sizeof err->msg];
+
+    memcpy(why, err->msg, sizeof why);
+    return ee_fail(err, rc, "key %s version %u is not available: %s", r->name,
+                   r->version, why);
+}
+
+static int kek_from_payload(struct ee_keys *k, const struct ee_key_record *r,
+                            const uint8_t *payload, struct ee_kek **out,
+                            struct ee_error *err)
+{
+    const struct ee_suite *suite = ee_suite_by_id(r->suite);
+    int rc = EE_OK;
+
+    if (suite == NULL) {
+        return ee_fail(err, EE_TAMPERED, "its suite %u is unknown", r->suite);
+    }
+    rc = ee_kek_new(out, &k->engine.ossl, suite, payload,
+                    payload + EE_KEY_BYTES, err);
+    if (rc == EE_OK &&
+        !ee_equal((*out)->fingerprint, r->fingerprint, EE_MAC_BYTES)) {
+        ee_kek_free(*out);
+        *out = NULL;
+        rc = ee_fail(err, EE_TAMPERED, "its wrap is another key's");
+    }
+    return rc;
+}
+
+int ee_keys_unwrap(struct ee_keys *k, const char *schema,
+                   const struct ee_key_record *r, struct ee_kek **out,
+                   struct ee_error *err)
+{
+    struct unwrap_work w = {.k = k, .schema = schema, .record = r};
+    struct ee_wrap *list = NULL;
+    int rc = EE_OK;
+
+    *out = NULL;
+    w.payload = ee_cell_new();
+    if (w.payload == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory for keys");
+    }
+    rc = ee_store_wraps(&k->statements, schema, r->fingerprint, &list, err);
+    if (rc == EE_OK) {
+        rc = unwrap_any(&w, list, err);
+    }
+    if (rc == EE_OK) {
+        rc = kek_from_payload(k, r, w.payload, out, err);
+    }
+    if (rc != EE_OK && rc != EE_NOMEM) {
+        rc = name_the_key(r, rc, err);
+    }
+    ee_wraps_free(list);
+    ee_cell_free(w.payload);
+    return rc;
+}
+
+int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
+                 const struct ee_key_record *r, const uint8_t *payload,
+                 bool may_create, uint8_t *wrapped, size_t *wrapped_len,
+                 struct ee_error *err)
+{
+    uint8_t context[EE_PROVIDER_CONTEXT_MAX];
+    struct ee_session session;
+    struct ee_provider *p = NULL;
+    struct ee_cmk_uri uri;
+    size_t n = ee_record_provider_context(context, r);
+    int rc = ee_cmk_uri_parse(&uri, cmk, err);
+
+    if (rc == EE_OK) {
+        rc = ee_session_open(&session, k, schema, may_create, err);
+    }
+    if (rc != EE_OK) {
+        return rc;
+    }
+    rc = ee_provider_open(&p, &uri, &session.env, err);
+    if (rc == EE_OK) {
+        rc = ee_provider_wrap(p, wrapped, wrapped_len, payload,
+                              ee_bytes(context, n), err);
+    }
+    ee_provider_close(p);
+    ee_session_close(&session);
+    return rc;
+}
+
+/* The entry may already hold a verified record: then nothing changed. */
+static int check_entry(struct ee_keys *k, const char *schema,
+                       const struct ee_key_record *r,
+                       const struct ee_key_manifest *m, struct ee_key_entry *e,
+                       struct ee_error *err)
+{
+    int rc = EE_OK;
+
+    if (strcmp(e->schema, schema) == 0 && ee_record_same(&e->record, r) &&
+        ee_manifest_same(&e->manifest, m)) {
+        return EE_OK;
+    }
+    rc = ee_keys_verify(k, schema, e->kek, r, m, err);
+    if (rc == EE_OK) {
+        e->record = *r;
+        e->manifest = *m;
+        (void)sqlite3_snprintf(sizeof e->schema, e->schema, "%s", schema);
+        (void)sqlite3_snprintf(sizeof e->qualified, e->qualified, "%s:%s",
+                               schema, r->name);
+    }
+    return rc;
+}
+
+int ee_keys_load(struct ee_keys *k, const char *schema,
+                 const struct ee_key_record *r, const struct ee_key_manifest *m,
+                 struct ee_key_entry **out, struct ee_error *err)
+{
+    struct ee_key_entry *e = NULL;
+    struct ee_kek *kek = NULL;
+    int rc = ee_keys_ready(k, err);
+
+    *out = NULL;
+    if (rc != EE_OK) {
+        return rc;
+    }
+    e = ee_cache_find(&k->cache, r->fingerprint);
+    if (e == NULL) {
+        rc = ee_keys_unwrap(k, schema, r, &kek, err);
+        if (rc != EE_OK) {
+            return rc;
+        }
+        e = ee_cache_add(&k->cache, kek);
+        if (e == NULL) {
+            return ee_fail(err, EE_NOMEM, "out of memory");
+        }
+    }
+    rc = check_entry(k, schema, r, m, e, err);
+    if (rc == EE_OK) {
+        e->checked = k->moment;
+        *out = e;
+    }
+    return rc;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * record.h: a key version's record and its name's manifest, FORMAT section 8.
+ *
+ * Plain data and the tags over it; no SQL. The database may be written by an
+ * attacker: nothing here is believed before its tags are checked.
+ */
+#ifndef EE_KEYS_RECORD_H
+#define EE_KEYS_RECORD_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+
+#define EE_NAME_MAX 128 /* bytes of a key name, with its NUL */
+
+enum ee_key_state {
+    EE_STATE_ACTIVE = 1,
+    EE_STATE_DECRYPT_ONLY = 2,
+    EE_STATE_DISABLED = 3,
+    EE_STATE_DESTROYED = 4
+};
+
+enum ee_key_origin { EE_ORIGIN_LOCAL = 1, EE_ORIGIN_IMPORTED = 2 };
+
+struct ee_key_record {
+    char name[EE_NAME_MAX];
+    uint32_t version;
+    uint8_t suite;
+    uint8_t state;  /* enum ee_key_state */
+    uint8_t origin; /* enum ee_key_origin */
+    uint64_t created;
+    uint64_t generation;
+    uint8_t fingerprint[EE_MAC_BYTES]; /* F; its first 8 are the key id */
+    uint8_t tag1[EE_MAC_BYTES];
+    uint8_t tag2[EE_MAC_BYTES];
+};
+
+struct ee_key_manifest {
+    uint64_t generation;
+    uint32_t current;
+    uint8_t tag[EE_MAC_BYTES];
+};
+
+/* Every field and tag. */
+bool ee_record_same(const struct ee_key_record *a,
+                    const struct ee_key_record *b);
+bool ee_manifest_same(const struct ee_key_manifest *a,
+                      const struct ee_key_manifest *b);
+
+void ee_record_tag1(uint8_t *out, const struct ee_key_record *r,
+                    const uint8_t *kek);
+/* Covers r->tag1, so set that first. */
+void ee_record_tag2(uint8_t *out, const struct ee_key_record *r,
+                    const uint8_t *name_secret);
+/* tag2s: the versions' tag2, ascending, one after the other. */
+void ee_manifest_tag(uint8_t *out, const struct ee_key_manifest *m,
+                     struct ee_bytes tag2s, const uint8_t *name_secret);
+
+/* What a provider authenticates with the payload. */
+#define EE_PROVIDER_CONTEXT_MAX 256
+size_t ee_record_provider_context(uint8_t *out, const struct ee_key_record *r);
+
+/* "active" and so on; NULL and 0 for what is none. */
+const char *ee_state_name(uint8_t state);
+uint8_t ee_state_by_name(const char *name);
+const char *ee_origin_name(uint8_t origin);
+uint8_t ee_origin_by_name(const char *name);
+
+/* EE_OK, or EE_MISUSE that says what a key name may be. */
+int ee_key_name_check(const char *name, size_t n,
+                      struct ee_error *err) EE_CHECKED;
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rotate.c: makes the next version of a key.
+ */
+#include "keys/draft.h"
+
+#include <string.h>
+
+#define TRIES 5 /* when other connections rotate at the same time */
+
+/* The next version, wrapped under the CMKs of the current one. The provider
+ * works before any transaction of ours is open. */
+static int draft_next(struct ee_keys *k, const struct ee_key_entry *e,
+                      struct ee_draft *draft, struct ee_error *err)
+{
+    struct ee_wrap *wraps = NULL;
+    int rc = EE_OK;
+
+    draft->record = (struct ee_key_record){.version = e->record.version + 1,
+                                           .suite = e->record.suite};
+    memcpy(draft->record.name, e->record.name, sizeof draft->record.name);
+    draft->generation = e->manifest.generation + 1;
+    memcpy(ee_draft_name_secret(draft), e->kek->name_secret, EE_KEY_BYTES);
+    rc = ee_draft_draw(k, draft, err);
+    if (rc == EE_OK) {
+        rc = ee_store_wraps(&k->statements, e->schema, e->record.fingerprint,
+                            &wraps, err);
+    }
+    for (struct ee_wrap *w = wraps; rc == EE_OK && w != NULL; w = w->next) {
+        rc = ee_draft_wrap(k, e->schema, draft, w->cmk, false, err);
+    }
+    ee_wraps_free(wraps);
+    return rc;
+}
+
+/* The version that sealed until now only opens from now on. */
+static int retire(struct ee_keys *k, const struct ee_key_entry *e,
+                  uint64_t generation, struct ee_error *err)
+{
+    struct ee_key_record r = e->record;
+
+    if (r.state != EE_STATE_ACTIVE) {
+        return EE_OK;
+    }
+    r.state = EE_STATE_DECRYPT_ONLY;
+    r.generation = generation;
+    ee_record_tag2(r.tag2, &r, e->kek->name_secret);
+    return ee_store_update(&k->statements, e->schema, &r, err);
+}
+
+static int write_next(struct ee_keys *k, const struct ee_key_entry *e,
+                      const struct ee_draft *draft, bool *stale,
+                      struct ee_error *err)
+{
+    int rc = ee_keys_begin(k, err);
+
+    *stale = false;
+    if (rc != EE_OK) {
+        return rc;
+    }
+    rc = ee_keys_lock(k, e, stale, err);
+    if (rc == EE_OK) {
+        rc = retire(k, e, draft->generation, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_draft_insert(k, e->schema, draft, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_draft_manifest(k, e->schema, draft, err);
+    }
+    return ee_keys_end(k, rc, err);
+}
+
+static int check_may_rotate(const struct ee_key_record *r, struct ee_error *err)
+{
+    if (r->state == EE_STATE_ACTIVE || r->state == EE_STATE_DECRYPT_ONLY) {
+        return EE_OK;
+    }
+    return ee_fail(err, EE_KEY_STATE, "key %s version %u is %s", r->name,
+                   r->version, ee_state_name(r->state));
+}
+
+static int rotate_once(struct ee_keys *k, const char *name, size_t n,
+                       uint8_t *key_id, bool *stale, struct ee_error *err)
+{
+    struct ee_key_entry *e = NULL;
+    struct ee_draft *draft = NULL;
+    int rc = ee_keys_for_change(k, name, n, &e, err);
+
+    *stale = false;
+    if (rc == EE_OK) {
+        rc = check_may_rotate(&e->record, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_draft_new(&draft, err);
+    }
+    if (rc == EE_OK) {
+        rc = draft_next(k, e, draft, err);
+    }
+    if (rc == EE_OK) {
+        rc = write_next(k, e, draft, stale, err);
+    }
+    if (rc == EE_OK) {
+        memcpy(key_id, draft->record.fingerprint, EE_KEY_ID_BYTES);
+        rc = ee_draft_keep(k, draft, err);
+    }
+    ee_draft_free(draft);
+    return rc;
+}
+
+int ee_keys_rotate(struct ee_keys *k, const char *name, size_t n,
+                   uint8_t *key_id, struct ee_error *err)
+{
+    bool stale = true;
+    int rc = EE_BUSY;
+
+    for (int i = 0; i < TRIES && rc == EE_BUSY && stale; i++) {
+        rc = rotate_once(k, name, n, key_id, &stale, err);
+    }
+    return rc;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session.h: what a provider is told of the connection that calls it.
+ */
+#ifndef EE_KEYS_SESSION_H
+#define EE_KEYS_SESSION_H
+
+#include "keys/keys.h"
+#include "provider/provider.h"
+
+struct ee_session {
+    struct ee_provider_env env;
+    char *base_dir; /* owned */
+};
+
+/* May a provider be called now? Fills session->env; close it afterwards.
+ * schema: the database whose key is meant. EE_MISUSE inside a write
+ * transaction when the connection is configured so. */
+int ee_session_open(struct ee_session *session, struct ee_keys *k,
+                    const char *schema, bool may_create,
+                    struct ee_error *err) EE_CHECKED;
+void ee_session_close(struct ee_session *session);
+
+#endif

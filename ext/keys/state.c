@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * state.c: sets the state of a key: all versions of a name, or one version.
+ */
+#include "base/secret.h"
+#include "base/text.h"
+#include "keys/keys.h"
+
+#include <string.h>
+
+struct change {
+    struct ee_keys *k;
+    const struct ee_key_entry *e; /* the current version: has the secret S */
+    const uint8_t *only;          /* a key id, or NULL for every version */
+    uint8_t state;
+    uint64_t generation;
+};
+
+/* Only the current version can be active: the others open, at most. */
+static uint8_t target_state(const struct change *c,
+                            const struct ee_key_record *r)
+{
+    if (c->state == EE_STATE_ACTIVE && r->version != c->e->manifest.current) {
+        return EE_STATE_DECRYPT_ONLY;
+    }
+    return c->state;
+}
+
+/* Never puts a new tag on a record whose old one is wrong. */
+static int change_one(void *arg, const struct ee_key_record *old,
+                      struct ee_error *err)
+{
+    const struct change *c = arg;
+    const uint8_t *secret = c->e->kek->name_secret;
+    struct ee_key_record r = *old;
+    uint8_t tag[EE_MAC_BYTES];
+
+    if (r.state == EE_STATE_DESTROYED ||
+        (c->only != NULL && memcmp(r.fingerprint, c->only, EE_KEY_ID_BYTES) !=
+                                0)) { /* lint: memcmp on public bytes */
+        return EE_OK;
+    }
+    ee_record_tag2(tag, &r, secret);
+    if (!ee_equal(tag, r.tag2, sizeof tag)) {
+        return ee_fail(err, EE_TAMPERED,
+                       "key %s version %u: its record was altered", r.name,
+                       r.version);
+    }
+    r.state = target_state(c, old);
+    r.generation = c->generation;
+    ee_record_tag2(r.tag2, &r, secret);
+    return ee_store_update(&c->k->statements, c->e->schema, &r, err);
+}
+
+static int write_state(struct change *c, struct ee_error *err)
+{
+    const struct ee_key_entry *e = c->e;
+    struct ee_keys *k = c->k;
+    struct ee_key_manifest m = e->manifest;
+    bool stale = false;
+    int rc = ee_keys_begin(k, err);
+
+    if (rc != EE_OK) {
+        return rc;
+    }
+    rc = ee_keys_lock(k, e, &stale, err);
+    if (rc == EE_OK) {
+        m.generation++;
+        c->generation = m.generation;
+        rc = ee_store_versions(&k->statements, e->schema, e->record.name,
+                               change_one, c, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_keys_put_manifest(k, e->schema, e->record.name, m,
+                                  e->kek->name_secret, err);
+    }
+    return ee_keys_end(k, rc, err);
+}
+
+static int check_target(uint8_t state, struct ee_error *err)
+{
+    if (state == EE_STATE_ACTIVE || state == EE_STATE_DECRYPT_ONLY ||
+        state == EE_STATE_DISABLED) {
+        return EE_OK;
+    }
+    return ee_fail(err, EE_MISUSE,
+                   "a key state is 'active', 'decrypt-only' or 'disabled'");
+}
+
+/* The record of a key id, when text is one that is known here. */
+static bool is_key_id(struct ee_keys *k, const char *text, size_t n,
+                      uint8_t *key_id, struct ee_key_record *r)
+{
+    struct ee_error ignored;
+
+    return ee_unhex(key_id, EE_KEY_ID_BYTES, text, n) &&
+           ee_keys_describe(k, key_id, r, &ignored) == EE_OK;
+}
+
+int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
+                      uint8_t state, struct ee_error *err)
+{
+    struct change c = {.k = k, .state = state};
+    struct ee_key_entry *e = NULL;
+    struct ee_key_record r;
+    uint8_t key_id[EE_KEY_ID_BYTES];
+    int rc = check_target(state, err);
+
+    if (rc == EE_OK && is_key_id(k, name, n, key_id, &r)) {
+        c.only = key_id;
+        name = r.name;
+        n = strlen(name);
+    }
+    if (rc == EE_OK) {
+        rc = ee_keys_for_change(k, name, n, &e, err);
+    }
+    if (rc != EE_OK) {
+        return rc;
+    }
+    if (c.only != NULL && state == EE_STATE_ACTIVE &&
+        r.version != e->manifest.current) {
+        return ee_fail(err, EE_MISUSE,
+                       "version %u of key %s is not the current one and can "
+                       "only be 'decrypt-only' or 'disabled'",
+                       r.version, r.name);
+    }
+    c.e = e;
+    return write_state(&c, err);
+}

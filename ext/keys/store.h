@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * store.h: reads and writes the key tables of one schema. SQL only: what is
+ * read here is not yet believed (keys/verify.h does that).
+ *
+ * "Not there" is EE_KEY_UNKNOWN with no message, because the caller knows
+ * better what to say. Every other failure fills the error.
+ */
+#ifndef EE_KEYS_STORE_H
+#define EE_KEYS_STORE_H
+
+#include "db/statements.h"
+#include "keys/record.h"
+
+/* Has the schema our key tables? */
+int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
+                    struct ee_error *err) EE_CHECKED;
+
+/* The record of a key id, and its name's manifest. */
+int ee_store_by_id(struct ee_statements *s, const char *schema,
+                   const uint8_t *key_id, struct ee_key_record *r,
+                   struct ee_key_manifest *m, struct ee_error *err) EE_CHECKED;
+
+/* The record of a name's current version, and the name's manifest. */
+int ee_store_current(struct ee_statements *s, const char *schema,
+                     const char *name, struct ee_key_record *r,
+                     struct ee_key_manifest *m,
+                     struct ee_error *err) EE_CHECKED;
+
+/* Calls visit for every version of a name, ascending, until it fails. */
+int ee_store_versions(struct ee_statements *s, const char *schema,
+                      const char *name,
+                      int (*visit)(void *arg, const struct ee_key_record *r,
+                                   struct ee_error *err),
+                      void *arg, struct ee_error *err) EE_CHECKED;
+
+/* tag2 of every version, ascending, n bytes in all. *tags is the caller's,
+ * also on failure: sqlite3_free(). */
+int ee_store_tags(struct ee_statements *s, const char *schema, const char *name,
+                  uint8_t **tags, size_t *n, struct ee_error *err) EE_CHECKED;
+
+/* One wrap of a key: its payload under one CMK. */
+struct ee_wrap {
+    struct ee_wrap *next;
+    char *cmk; /* URI; what the database says, not yet trusted */
+    struct ee_bytes wrapped;
+};
+
+/* The wraps of a key in position order, copied so that no statement stays
+ * open while a provider works. Free with ee_wraps_free(). */
+int ee_store_wraps(struct ee_statements *s, const char *schema,
+                   const uint8_t *key_id, struct ee_wrap **out,
+                   struct ee_error *err) EE_CHECKED;
+void ee_wraps_free(struct ee_wrap *list); /* NULL-safe */
+/* A copy of both, or NULL when out of memory. */
+struct ee_wrap *ee_wrap_new(const char *cmk, struct ee_bytes wrapped);
+
+/* The key tables, when they are not there yet. */
+int ee_store_create_tables(sqlite3 *db, const char *schema,
+                           struct ee_error *err) EE_CHECKED;
+
+int ee_store_insert(struct ee_statements *s, const char *schema,
+                    const struct ee_key_record *r,
+                    struct ee_error *err) EE_CHECKED;
+int ee_store_insert_wrap(struct ee_statements *s, const char *schema,
+                         const uint8_t *key_id, int position, const char *cmk,
+                         struct ee_bytes wrapped,
+                         struct ee_error *err) EE_CHECKED;
+/* Takes the write lock of the schema without changing anything. */
+int ee_store_lock(struct ee_statements *s, const char *schema,
+                  struct ee_error *err) EE_CHECKED;
+/* state, generation and tag2 of one version. */
+int ee_store_update(struct ee_statements *s, const char *schema,
+                    const struct ee_key_record *r,
+                    struct ee_error *err) EE_CHECKED;
+int ee_store_put_manifest(struct ee_statements *s, const char *schema,
+                          const char *name, const struct ee_key_manifest *m,
+                          struct ee_error *err) EE_CHECKED;
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cmk_uri.h: the address of a customer master key, `keyring:PATH#CMK`.
+ *
+ * Splits and validates; opens nothing. PATH may hold %XX escapes (write % as
+ * %25 and # as %23). Query options (`?…`) are refused: what a database names
+ * must not steer how a provider is reached.
+ */
+#ifndef EE_PROVIDER_CMK_URI_H
+#define EE_PROVIDER_CMK_URI_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define EE_CMK_URI_MAX 1024
+
+struct ee_cmk_uri {
+    char text[EE_CMK_URI_MAX]; /* as given, for messages and storage */
+    char scheme[16];
+    char path[EE_CMK_URI_MAX]; /* decoded; relative or absolute */
+    char name[64];             /* the CMK; "default" when not given */
+};
+
+/* Parses text; names the mistake. Never reads beyond the first NUL. */
+int ee_cmk_uri_parse(struct ee_cmk_uri *uri, const char *text,
+                     struct ee_error *err) EE_CHECKED;
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * provider.h: what a key provider does, as the key layer sees it.
+ *
+ * A provider keeps customer master keys (CMKs) and wraps a 64-byte payload
+ * (KEK and name secret) under one of them. It is opened for one piece of work
+ * and closed again, so its secrets live no longer than that. PROVIDERS.md is
+ * the contract in prose.
+ */
+#ifndef EE_PROVIDER_PROVIDER_H
+#define EE_PROVIDER_PROVIDER_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "provider/cmk_uri.h"
+
+#define EE_PAYLOAD_BYTES   64 /* KEK, then name secret S: FORMAT section 8 */
+#define EE_CMK_WRAPPED_MAX 8192
+
+/* What a provider may know of the session that calls it. Borrowed. */
+struct ee_provider_env {
+    const char *base_dir; /* a relative path in a URI starts here; NULL: cwd */
+    bool may_create;      /* this session asked for a new key: a missing
+                             keyring or CMK may be made */
+    /* Has the caller been interrupted? Ask at least every 50 ms of waiting. */
+    bool (*interrupted)(void *arg); /* NULL: never */
+    void *interrupted_arg;
+    bool may_prompt; /* a terminal may be asked for a passphrase */
+};
+
+struct ee_provider;
+
+struct ee_provider_class {
+    const char *scheme; /* "keyring" */
+
+    /* On success *out must be closed. On failure *out is NULL. */
+    int (*open)(struct ee_provider **out, const struct ee_cmk_uri *uri,
+                const struct ee_provider_env *env, struct ee_error *err);
+
+    /* Wraps payload (EE_PAYLOAD_BYTES) under the CMK's current version.
+     * context is authenticated. Writes at most EE_CMK_WRAPPED_MAX bytes. */
+    int (*wrap)(struct ee_provider *p, uint8_t *wrapped, size_t *wrapped_len,
+                const uint8_t *payload, struct ee_bytes context,
+                struct ee_error *err);
+
+    /* The reverse. payload is all zero on failure. */
+    int (*unwrap)(struct ee_provider *p, uint8_t *payload,
+                  struct ee_bytes wrapped, struct ee_bytes context,
+                  struct ee_error *err);
+
+    /* Optional, else NULL. Makes a new current version of the CMK; older
+     * versions still unwrap. *version is the new one. */
+    int (*rotate)(struct ee_provider *p, uint32_t *version,
+                  struct ee_error *err);
+
+    /* Optional, else NULL. Destroys one version, not the current one. */
+    int (*destroy)(struct ee_provider *p, uint32_t version,
+                   struct ee_error *err);
+
+    void (*close)(struct ee_provider *p); /* NULL-safe; wipes */
+};
+
+/* First member of every provider's own struct. */
+struct ee_provider {
+    const struct ee_provider_class *cls;
+};
+
+/* Finds the provider of a URI's scheme and opens it. */
+int ee_provider_open(struct ee_provider **out, const struct ee_cmk_uri *uri,
+                     const struct ee_provider_env *env,
+                     struct ee_error *err) EE_CHECKED;
+int ee_provider_wrap(struct ee_provider *p, uint8_t *wrapped,
+                     size_t *wrapped_len, const uint8_t *payload,
+                     struct ee_bytes context, struct ee_error *err) EE_CHECKED;
+int ee_provider_unwrap(struct ee_provider *p, uint8_t *payload,
+                       struct ee_bytes wrapped, struct ee_bytes context,
+                       struct ee_error *err) EE_CHECKED;
+int ee_provider_rotate(struct ee_provider *p, uint32_t *version,
+                       struct ee_error *err) EE_CHECKED;
+int ee_provider_destroy(struct ee_provider *p, uint32_t version,
+                        struct ee_error *err) EE_CHECKED;
+void ee_provider_close(struct ee_provider *p);
+
+/* The classes, in the order envelope_debug() lists them; ends with NULL. */
+extern const struct ee_provider_class *const ee_providers[];
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * call.c: arguments and results of SQL functions.
+ */
+#include "sqlite/call.h"
+#include "envelope/header.h"
+
+#include "base/secret.h"
+
+#include <string.h>
+
+struct ee_call ee_call(sqlite3_context *ctx, const char *function)
+{
+    const struct ee_binding *binding = sqlite3_user_data(ctx);
+
+    return (struct ee_call){.ctx = ctx,
+                            .function = function,
+                            .conn = binding->conn,
+                            .utf16 = binding->utf16};
+}
+
+/* SQLite drops auxiliary data when the statement is reset. A negative index
+ * is shared by all functions of the statement and not tied to an argument:
+ * SQLite's own json functions have relied on that since they were a loadable
+ * extension. Where it did not stick we would look the key up for every row:
+ * slower, never wrong. */
+#define STATEMENT_SLOT (-6545)
+
+uint64_t ee_call_moment(const struct ee_call *call)
+{
+    uint64_t *kept = sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
+    uint64_t now = 0;
+
+    if (kept != NULL) {
+        return *kept;
+    }
+    now = ee_keys_now(&call->conn->keys);
+    kept = sqlite3_malloc64(sizeof *kept);
+    if (kept != NULL) {
+        *kept = now;
+        sqlite3_set_auxdata(call->ctx, STATEMENT_SLOT, kept, sqlite3_free);
+    }
+    return now;
+}
+
+static int result_code(int status)
+{
+    switch (status) {
+    case EE_BUSY:
+        return SQLITE_BUSY;
+    case EE_INTERRUPTED:
+        return SQLITE_INTERRUPT;
+    case EE_DENIED:
+        return SQLITE_AUTH;
+    default:
+        return SQLITE_ERROR;
+    }
+}
+
+void ee_call_fail(const struct ee_call *call, const struct ee_error *err)
+{
+    char *text = NULL;
+
+    if (err->code == EE_NOMEM) {
+        sqlite3_result_error_nomem(call->ctx);
+        return;
+    }
+    if (err->code == EE_TOOBIG) {
+        sqlite3_result_error_toobig(call->ctx);
+        return;
+    }
+    text = sqlite3_mprintf("%s: %s", call->function, err->msg);
+    if (text == NULL) {
+        sqlite3_result_error_nomem(call->ctx);
+        return;
+    }
+    sqlite3_result_error(call->ctx, text, -1);
+    sqlite3_result_error_code(call->ctx, result_code(err->code));
+    sqlite3_free(text);
+}
+
+/* What SQLite's UTF-16 to UTF-8 and back would change: lone surrogates, and
+ * the two noncharacters it replaces on the way back. */
+static bool survives_utf8(const uint16_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const bool high = (p[i] & 0xfc00) == 0xd800;
+        const bool low = (p[i] & 0xfc00) == 0xdc00;
+
+        if (low || p[i] >= 0xfffe ||
+            (high && (i + 1 == n || (p[i + 1] & 0xfc00) != 0xdc00))) {
+            return false;
+        }
+        i += high ? 1 : 0;
+    }
+    return true;
+}
+
+static int text_value(const struct ee_call *call, sqlite3_value *arg,
+                      struct ee_value *out, struct ee_error *err)
+{
+    const void *p = NULL;
+
+    if (call->utf16) {
+        p = sqlite3_value_text16(arg);
+        if (p != NULL &&
+            !survives_utf8(p, (size_t)sqlite3_value_bytes16(arg) / 2)) {
+            return ee_fail(err, EE_MISUSE,
+                           "this text is not valid UTF-16 and would come back "
+                           "changed; seal it as a BLOB");
+        }
+    }
+    p = sqlite3_value_text(arg);
+    if (p == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    *out = ee_value_text(ee_bytes(p, (size_t)sqlite3_value_bytes(arg)));
+    return EE_OK;
+}
+
+int ee_call_value(const struct ee_call *call, sqlite3_value *arg,
+                  struct ee_value *out, struct ee_error *err)
+{
+    const void *p = NULL;
+
+    switch (sqlite3_value_type(arg)) {
+    case SQLITE_INTEGER:
+        *out = ee_value_integer(sqlite3_value_int64(arg));
+        return EE_OK;
+    case SQLITE_FLOAT:
+        *out = ee_value_real(sqlite3_value_double(arg));
+        return EE_OK;
+    case SQLITE_TEXT:
+        return text_value(call, arg, out, err);
+    case SQLITE_BLOB:
+        p = sqlite3_value_blob(arg);
+        *out = ee_value_blob(ee_bytes(p, (size_t)sqlite3_value_bytes(arg)));
+        /* NULL is right for x'', and out of memory for any other */
+        return p != NULL || out->bytes.n == 0
+                   ? EE_OK
+                   : ee_fail(err, EE_NOMEM, "out of memory");
+    default:
+        *out = ee_value_null();
+        return EE_OK;
+    }
+}
+
+int ee_call_text(sqlite3_value *arg, const char *what, struct ee_bytes *out,
+                 struct ee_error *err)
+{
+    const void *p = NULL;
+
+    if (sqlite3_value_type(arg) != SQLITE_TEXT) {
+        return ee_fail(err, EE_MISUSE, "%s must be TEXT", what);
+    }
+    p = sqlite3_value_text(arg);
+    if (p == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    *out = ee_bytes(p, (size_t)sqlite3_value_bytes(arg));
+    if (memchr(p, '\0', out->n) != NULL) {
+        return ee_fail(err, EE_MISUSE, "%s holds a NUL character", what);
+    }
+    return EE_OK;
+}
+
+int ee_call_context(const struct ee_call *call, int argc, sqlite3_value **argv,
+                    struct ee_context *out, struct ee_error *err)
+{
+    struct ee_conn *conn = call->conn;
+    struct ee_value part;
+    int rc = ee_conn_scratch(conn, EE_CONTEXT_HEADROOM, err);
+
+    if (rc != EE_OK) {
+        return rc;
+    }
+    ee_context_init(out, conn->scratch, conn->scratch_size);
+    for (int i = 0; i < argc; i++) {
+        rc = ee_call_value(call, argv[i], &part, err);
+        if (rc == EE_OK) {
+            rc = ee_conn_scratch(conn, out->end + ee_context_part_size(&part),
+                                 err);
+        }
+        if (rc != EE_OK) {
+            return rc;
+        }
+        out->buf = conn->scratch; /* it may have moved */
+        out->size = conn->scratch_size;
+        ee_context_add(out, &part);
+    }
+    return EE_OK;
+}
+
+int ee_call_envelope(sqlite3_value *arg, struct ee_bytes *blob,
+                     struct ee_envelope *out, struct ee_error *err)
+{
+    const void *p = NULL;
+
+    if (sqlite3_value_type(arg) != SQLITE_BLOB) {
+        return ee_fail(err, EE_MALFORMED,
+                       "not an envelope: an envelope is a BLOB");
+    }
+    p = sqlite3_value_blob(arg);
+    *blob = ee_bytes(p, (size_t)sqlite3_value_bytes(arg));
+    if (p == NULL && blob->n > 0) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    return ee_envelope_parse(out, *blob, err);
+}
+
+/* An opened TEXT or BLOB lies behind the commitment and its type. The zeros
+ * of the commitment have served; they keep the length for the destructor. */
+#define BODY_OFFSET (EE_COMMIT_BYTES + 1)
+
+static void wipe_opened(void *body)
+{
+    uint8_t *scratch = (uint8_t *)body - BODY_OFFSET;
+    size_t n = 0;
+
+    memcpy(&n, scratch, sizeof n);
+    ee_wipe(scratch, n);
+    sqlite3_free(scratch);
+}
+
+void ee_call_result_opened(const struct ee_call *call, struct ee_value *value,
+                           uint8_t *scratch, size_t n)
+{
+    char *body = (char *)scratch + BODY_OFFSET;
+
+    memcpy(scratch, &n, sizeof n);
+    switch (value->type) {
+    case EE_TEXT:
+        sqlite3_result_text64(call->ctx, body, value->bytes.n, wipe_opened,
+                              SQLITE_UTF8);
+        return;
+    case EE_BLOB:
+        sqlite3_result_blob64(call->ctx, body, value->bytes.n, wipe_opened);
+        return;
+    case EE_INTEGER:
+        sqlite3_result_int64(call->ctx, ee_value_as_integer(value));
+        break;
+    default:
+        sqlite3_result_double(call->ctx, ee_value_as_real(value));
+        break;
+    }
+    ee_value_wipe(value);
+    wipe_opened(body);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * call.h: one call of an SQL function: its arguments in, its result out.
+ */
+#ifndef EE_SQLITE_CALL_H
+#define EE_SQLITE_CALL_H
+
+#include "envelope/envelope.h"
+#include "sqlite/conn.h"
+
+struct ee_call {
+    sqlite3_context *ctx;
+    const char *function; /* for messages */
+    struct ee_conn *conn;
+    bool utf16;
+};
+
+struct ee_call ee_call(sqlite3_context *ctx, const char *function);
+
+/* The moment of the running statement execution (keys/keys.h). */
+uint64_t ee_call_moment(const struct ee_call *call);
+
+/* Reports an ee_status other than EE_OK as the function's result. */
+void ee_call_fail(const struct ee_call *call, const struct ee_error *err);
+
+/* An SQL value as a typed value; borrows SQLite's memory until the argument
+ * is used again. EE_MISUSE for text that UTF-8 cannot carry. */
+int ee_call_value(const struct ee_call *call, sqlite3_value *arg,
+                  struct ee_value *out, struct ee_error *err) EE_CHECKED;
+
+/* A TEXT argument without NUL inside; what: "a key name". */
+int ee_call_text(sqlite3_value *arg, const char *what, struct ee_bytes *out,
+                 struct ee_error *err) EE_CHECKED;
+
+/* The context arguments, encoded into the connection's scratch. */
+int ee_call_context(const struct ee_call *call, int argc, sqlite3_value **argv,
+                    struct ee_context *out, struct ee_error *err) EE_CHECKED;
+
+/* A BLOB argument that is an envelope. */
+int ee_call_envelope(sqlite3_value *arg, struct ee_bytes *blob,
+                     struct ee_envelope *out, struct ee_error *err) EE_CHECKED;
+
+/* Hands an opened value to SQLite. scratch, of n bytes, holds P (FORMAT
+ * section 6) and belongs to SQLite from here on, which wipes and frees it. */
+void ee_call_result_opened(const struct ee_call *call, struct ee_value *value,
+                           uint8_t *scratch, size_t n);
+
+#endif

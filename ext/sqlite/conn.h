@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conn.h: what the extension keeps for one database connection.
+ *
+ * Made when the extension is loaded into the connection, found again when it
+ * is loaded twice, freed when SQLite drops the last function or module that
+ * refers to it, which is when the connection closes.
+ */
+#ifndef EE_SQLITE_CONN_H
+#define EE_SQLITE_CONN_H
+
+#include "keys/keys.h"
+
+struct ee_conn;
+
+/* SQLite picks a function's implementation by the database's encoding, so a
+ * function learns its encoding from its user data, without asking. */
+struct ee_binding {
+    struct ee_conn *conn;
+    bool utf16;
+};
+
+struct ee_conn {
+    struct ee_conn *next; /* in the registry */
+    sqlite3 *db;
+    int references;
+    struct ee_binding utf8;
+    struct ee_binding utf16;
+    struct ee_keys keys;
+    bool padding; /* new envelopes are padded */
+    /* scratch for contexts; grows, never shrinks */
+    uint8_t *scratch;
+    size_t scratch_size;
+};
+
+/* The state of db; *fresh when it was made now. The caller holds one
+ * reference. NULL when out of memory. */
+struct ee_conn *ee_conn_attach(sqlite3 *db, bool *fresh);
+void ee_conn_reference(struct ee_conn *conn);
+
+/* Destructor for sqlite3_create_function_v2() and module; conn: a struct
+ * ee_conn. Frees and wipes with the last reference. */
+void ee_conn_release(void *conn);
+/* The same for a struct ee_binding. */
+void ee_binding_release(void *binding);
+
+/* At least size bytes in conn->scratch, keeping its content. */
+int ee_conn_scratch(struct ee_conn *conn, size_t size,
+                    struct ee_error *err) EE_CHECKED;
+
+#endif

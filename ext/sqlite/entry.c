@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * entry.c: the entry point of the loadable extension.
+ *
+ * Registers functions and reads nothing: an application may key its database
+ * (SQLCipher) after loading us. Returns SQLITE_OK, never
+ * SQLITE_OK_LOAD_PERMANENTLY, which an auto-extension reports as a failure;
+ * the linker flag -z nodelete keeps us loaded instead.
+ */
+#include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT1
+
+#include "sqlite/functions.h"
+
+#define OLDEST_SQLITE                                                          \
+    3037000 /* sqlite3_txn_state() is 3.34, ALTER rules 3.35 */
+
+/* One function for a database in UTF-8, one for UTF-16 (sqlite/conn.h). */
+static int register_one(struct ee_conn *conn, const struct ee_function *f,
+                        struct ee_binding *binding, int encoding)
+{
+    ee_conn_reference(conn);
+    return sqlite3_create_function_v2(conn->db, f->name, f->arguments,
+                                      encoding | f->flags, binding, f->call,
+                                      NULL, NULL, ee_binding_release);
+}
+
+static int register_family(struct ee_conn *conn, const struct ee_function *f)
+{
+    int rc = SQLITE_OK;
+
+    for (; rc == SQLITE_OK && f->name != NULL; f++) {
+        rc = register_one(conn, f, &conn->utf8, SQLITE_UTF8);
+        if (rc == SQLITE_OK) {
+            rc = register_one(conn, f, &conn->utf16, SQLITE_UTF16);
+        }
+    }
+    return rc;
+}
+
+static int register_all(struct ee_conn *conn)
+{
+    static const struct ee_function *const families[] = {
+        ee_value_functions, ee_index_functions, ee_info_functions,
+        ee_key_functions,   ee_cmk_functions,   ee_config_functions,
+    };
+    int rc = ee_register_keys_table(conn);
+
+    for (size_t i = 0;
+         rc == SQLITE_OK && i < sizeof families / sizeof families[0]; i++) {
+        rc = register_family(conn, families[i]);
+    }
+    return rc;
+}
+
+/* One copy of this code can serve one SQLite library: the routine table is a
+ * global, and a second library's would redirect the first one's connections. */
+static int check_host(const sqlite3_api_routines *api, char **message)
+{
+#ifdef SQLITE_CORE
+    (void)api;
+#else
+    if (sqlite3_api != NULL && sqlite3_api != api) {
+        *message = api->mprintf("sqlite-envelope is already loaded into "
+                                "another SQLite library of this process");
+        return SQLITE_ERROR;
+    }
+    sqlite3_api = api;
+#endif
+    if (sqlite3_libversion_number() < OLDEST_SQLITE) {
+        *message = sqlite3_mprintf("sqlite-envelope needs SQLite 3.37 or "
+                                   "newer; this is %s",
+                                   sqlite3_libversion());
+        return SQLITE_ERROR;
+    }
+    return SQLITE_OK;
+}
+
+__attribute__((visibility("default"))) int
+sqlite3_envelope_init(sqlite3 *db, char **message,
+                      const sqlite3_api_routines *api);
+
+int sqlite3_envelope_init(sqlite3 *db, char **message,
+                          const sqlite3_api_routines *api)
+{
+    struct ee_error err = {0};
+    struct ee_conn *conn = NULL;
+    bool fresh = false;
+    int rc = check_host(api, message);
+
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    conn = ee_conn_attach(db, &fresh);
+    if (conn == NULL) {
+        return SQLITE_NOMEM;
+    }
+    if (fresh && ee_config_from_environment(conn, &err) != EE_OK) {
+        *message = sqlite3_mprintf("%s", err.msg);
+        rc = SQLITE_ERROR;
+    } else if (fresh) {
+        rc = register_all(conn);
+    }
+    ee_conn_release(conn);
+    return rc;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fn_cmk.c: envelope_cmk_rotate() and envelope_cmk_destroy(), for CMKs whose
+ * provider can (the keyring).
+ */
+#include "keys/session.h"
+#include "sqlite/call.h"
+#include "sqlite/functions.h"
+
+/* Opens the provider of the URI in arg. Close both afterwards. */
+static int open_cmk(const struct ee_call *call, sqlite3_value *arg,
+                    struct ee_session *session, struct ee_provider **p,
+                    struct ee_error *err)
+{
+    struct ee_keys *keys = &call->conn->keys;
+    struct ee_cmk_uri uri;
+    struct ee_bytes text;
+    int rc = ee_call_text(arg, "the CMK's URI", &text, err);
+
+    if (rc == EE_OK) {
+        rc = ee_cmk_uri_parse(&uri, (const char *)text.p, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_keys_ready(keys, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_session_open(session, keys, "main", false, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_provider_open(p, &uri, &session->env, err);
+    }
+    return rc;
+}
+
+static void fn_rotate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_cmk_rotate");
+    struct ee_session session = {0};
+    struct ee_provider *p = NULL;
+    struct ee_error err;
+    uint32_t version = 0;
+    int rc = open_cmk(&call, argv[0], &session, &p, &err);
+
+    (void)argc;
+    if (rc == EE_OK) {
+        rc = ee_provider_rotate(p, &version, &err);
+    }
+    ee_provider_close(p);
+    ee_session_close(&session);
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    sqlite3_result_int64(ctx, version);
+}
+
+static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_cmk_destroy");
+    const sqlite3_int64 version = sqlite3_value_int64(argv[1]);
+    struct ee_session session = {0};
+    struct ee_provider *p = NULL;
+    struct ee_error err;
+    int rc = EE_OK;
+
+    (void)argc;
+    if (sqlite3_value_type(argv[1]) != SQLITE_INTEGER || version < 1 ||
+        version > UINT32_MAX) {
+        rc = ee_fail(&err, EE_MISUSE, "the version must be an INTEGER");
+    }
+    if (rc == EE_OK) {
+        rc = open_cmk(&call, argv[0], &session, &p, &err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_provider_destroy(p, (uint32_t)version, &err);
+    }
+    ee_provider_close(p);
+    ee_session_close(&session);
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    sqlite3_result_int64(ctx, version);
+}
+
+const struct ee_function ee_cmk_functions[] = {
+    {"envelope_cmk_rotate", 1, SQLITE_DIRECTONLY, fn_rotate},
+    {"envelope_cmk_destroy", 2, SQLITE_DIRECTONLY, fn_destroy},
+    {NULL, 0, 0, NULL},
+};

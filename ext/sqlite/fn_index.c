@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fn_index.c: envelope_seal_indexed() and envelope_blind_index().
+ *
+ * The index lies at a fixed offset, so `CREATE INDEX i ON t(substr(c,14,16))`
+ * needs no function of ours and works where the extension is not loaded.
+ */
+#include "sqlite/functions.h"
+#include "sqlite/seal.h"
+
+static void fn_seal_indexed(sqlite3_context *ctx, int argc,
+                            sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_seal_indexed");
+    struct ee_error err;
+    int rc = EE_OK;
+
+    if (argc < 3) {
+        rc = ee_fail(&err, EE_MISUSE,
+                     "wrong number of arguments: envelope_seal_indexed(value, "
+                     "key, scope [, context...])");
+    } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+        rc = ee_seal_arguments(&call, argv[0], argv[1], argc - 2, argv + 2,
+                               true, &err);
+    }
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+    }
+}
+
+static void fn_blind_index(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_blind_index");
+    struct ee_key_entry *key = NULL;
+    struct ee_error err;
+    struct ee_value value;
+    uint8_t index[EE_INDEX_BYTES];
+    int rc = EE_OK;
+
+    (void)argc;
+    if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
+        return;
+    }
+    rc = ee_seal_key(&call, argv[1], &key, &err);
+    if (rc == EE_OK) {
+        rc = ee_call_value(&call, argv[0], &value, &err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_index_arguments(&call, key, &value, argv[2], index, &err);
+        ee_value_wipe(&value);
+    }
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    sqlite3_result_blob(ctx, index, sizeof index, SQLITE_TRANSIENT);
+}
+
+const struct ee_function ee_index_functions[] = {
+    {"envelope_seal_indexed", -1, SQLITE_DIRECTONLY, fn_seal_indexed},
+    {"envelope_blind_index", 3, SQLITE_DIRECTONLY, fn_blind_index},
+    {NULL, 0, 0, NULL},
+};

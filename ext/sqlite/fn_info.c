@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fn_info.c: what can be told of an envelope and of this build without a key.
+ */
+#include "base/secret.h"
+#include "base/text.h"
+#include "provider/provider.h"
+#include "sqlite/call.h"
+#include "sqlite/functions.h"
+
+#define EE_VERSION_TEXT "0.1.0"
+
+static void fn_is_sealed(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    struct ee_envelope e;
+    struct ee_bytes blob;
+    struct ee_error err;
+
+    (void)argc;
+    sqlite3_result_int(ctx,
+                       ee_call_envelope(argv[0], &blob, &e, &err) == EE_OK);
+}
+
+static void fn_key_id(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_key_id");
+    char hex[2 * EE_KEY_ID_BYTES + 1];
+    struct ee_envelope e;
+    struct ee_bytes blob;
+    struct ee_error err;
+
+    (void)argc;
+    if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
+        return;
+    }
+    if (ee_call_envelope(argv[0], &blob, &e, &err) != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    ee_hex(hex, ee_bytes(e.key_id, EE_KEY_ID_BYTES));
+    sqlite3_result_text(ctx, hex, -1, SQLITE_TRANSIENT);
+}
+
+static void result_json(sqlite3_context *ctx, sqlite3_str *json)
+{
+    char *text = sqlite3_str_finish(json);
+
+    if (text == NULL) {
+        sqlite3_result_error_nomem(ctx);
+        return;
+    }
+    sqlite3_result_text(ctx, text, -1, sqlite3_free);
+}
+
+static const char *json_bool(bool yes)
+{
+    return yes ? "true" : "false";
+}
+
+/* Key names need no escapes: keys/record.c sees to that. */
+static void append_key(sqlite3_str *json, struct ee_keys *keys,
+                       const uint8_t *key_id)
+{
+    struct ee_key_record r;
+    struct ee_error ignored;
+    char hex[2 * EE_KEY_ID_BYTES + 1];
+
+    ee_hex(hex, ee_bytes(key_id, EE_KEY_ID_BYTES));
+    sqlite3_str_appendf(json, ",\"key_id\":\"%s\"", hex);
+    if (ee_keys_describe(keys, key_id, &r, &ignored) == EE_OK) {
+        sqlite3_str_appendf(json,
+                            ",\"key\":\"%s\",\"key_version\":%u,"
+                            "\"key_state\":\"%s\"",
+                            r.name, r.version, ee_state_name(r.state));
+    }
+}
+
+static void fn_info(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_info");
+    struct ee_envelope e;
+    struct ee_bytes blob;
+    struct ee_error err;
+    sqlite3_str *json = NULL;
+
+    (void)argc;
+    if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
+        return;
+    }
+    if (ee_call_envelope(argv[0], &blob, &e, &err) != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    json = sqlite3_str_new(call.conn->db);
+    sqlite3_str_appendf(json, "{\"format\":%d,\"suite\":\"%s\"", EE_VERSION,
+                        ee_suite_by_id(e.suite)->name);
+    append_key(json, &call.conn->keys, e.key_id);
+    sqlite3_str_appendf(
+        json,
+        ",\"blind_index\":%s,\"embedded_record\":%s,\"padded\":%s,"
+        "\"bytes\":%lld,\"value_bytes\":%lld}",
+        json_bool((e.flags & EE_FLAG_INDEX) != 0),
+        json_bool((e.flags & EE_FLAG_RECORD) != 0),
+        json_bool((e.flags & EE_FLAG_PADDED) != 0), (long long)blob.n,
+        (long long)(e.data.n - EE_DATA_OVERHEAD));
+    result_json(ctx, json);
+}
+
+static void fn_version(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    (void)argv;
+    sqlite3_result_text(ctx, EE_VERSION_TEXT, -1, SQLITE_STATIC);
+}
+
+static void append_memory(sqlite3_str *json)
+{
+    struct ee_arena_report a;
+
+    ee_arena_report(&a);
+    sqlite3_str_appendf(json,
+                        ",\"secret_memory\":{\"cells_used\":%lld,"
+                        "\"cells\":%lld,\"cell_bytes\":%d,\"locked\":%s,"
+                        "\"left_out_of_core_dumps\":%s,\"wiped_on_fork\":%s}",
+                        (long long)a.cells_used, (long long)a.cells_total,
+                        EE_CELL_BYTES, json_bool(a.locked),
+                        json_bool(a.undumpable), json_bool(a.forkwiped));
+}
+
+static void fn_debug(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_debug");
+    sqlite3_str *json = sqlite3_str_new(call.conn->db);
+
+    (void)argc;
+    (void)argv;
+    sqlite3_str_appendf(json,
+                        "{\"version\":\"%s\",\"sqlite\":\"%s\","
+                        "\"libsodium\":\"%s\",\"openssl\":\"%s\","
+                        "\"aes_instructions\":%s,"
+                        "\"suites\":[\"%s\",\"%s\"],\"providers\":[",
+                        EE_VERSION_TEXT, sqlite3_libversion(),
+                        ee_sodium_version(), ee_ossl_version(),
+                        json_bool(ee_aes_instructions()), ee_suite_aes.name,
+                        ee_suite_chacha.name);
+    for (int i = 0; ee_providers[i] != NULL; i++) {
+        sqlite3_str_appendf(json, "%s\"%s\"", i > 0 ? "," : "",
+                            ee_providers[i]->scheme);
+    }
+    sqlite3_str_appendf(json, "],\"keys_cached\":%lld",
+                        (long long)call.conn->keys.cache.count);
+    append_memory(json);
+    sqlite3_str_appendall(json, "}");
+    result_json(ctx, json);
+}
+
+/* The first two read nothing but their argument. envelope_info() reads the
+ * key tables, which a planted view must not make it do. */
+const struct ee_function ee_info_functions[] = {
+    {"envelope_is_sealed", 1, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+     fn_is_sealed},
+    {"envelope_key_id", 1, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, fn_key_id},
+    {"envelope_info", 1, SQLITE_DIRECTONLY, fn_info},
+    {"envelope_version", 0, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+     fn_version},
+    {"envelope_debug", 0, SQLITE_DIRECTONLY, fn_debug},
+    {NULL, 0, 0, NULL},
+};

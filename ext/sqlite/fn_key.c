@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fn_key.c: envelope_key_create(), _rotate(), _set_state(), _open().
+ */
+#include "base/text.h"
+#include "provider/cmk_uri.h"
+#include "sqlite/call.h"
+#include "sqlite/functions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CMKS_MAX 8
+
+static void result_key_id(sqlite3_context *ctx, const uint8_t *key_id)
+{
+    char hex[2 * EE_KEY_ID_BYTES + 1];
+
+    ee_hex(hex, ee_bytes(key_id, EE_KEY_ID_BYTES));
+    sqlite3_result_text(ctx, hex, -1, SQLITE_TRANSIENT);
+}
+
+/* A file name as the path of a URI: % and # and ? are escaped. */
+static void append_path(sqlite3_str *uri, const char *name)
+{
+    for (; *name != '\0'; name++) {
+        if (strchr("%#?", *name) != NULL) {
+            sqlite3_str_appendf(uri, "%%%02X", (unsigned char)*name);
+        } else {
+            sqlite3_str_appendchar(uri, 1, *name);
+        }
+    }
+}
+
+/* ENVELOPE_CMK, else a keyring beside the file of the database that the key
+ * is made in. *out is the caller's: sqlite3_free(). */
+static int default_cmk(struct ee_conn *conn, const struct ee_key_name *name,
+                       char **out, struct ee_error *err)
+{
+    const char *cmk = secure_getenv("ENVELOPE_CMK");
+    const char *schema = name->schema[0] != '\0' ? name->schema : "main";
+    const char *file = sqlite3_db_filename(conn->db, schema);
+    const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+    sqlite3_str *uri = NULL;
+
+    if (cmk != NULL) {
+        *out = sqlite3_mprintf("%s", cmk);
+    } else if (slash == NULL) {
+        return ee_fail(err, EE_CONFIG,
+                       "a database without a file has no place for a keyring: "
+                       "SELECT envelope_key_create('%s', 'keyring:PATH')",
+                       name->name);
+    } else {
+        uri = sqlite3_str_new(conn->db);
+        sqlite3_str_appendall(uri, "keyring:");
+        append_path(uri, slash + 1);
+        sqlite3_str_appendall(uri, ".keyring");
+        *out = sqlite3_str_finish(uri);
+    }
+    return *out != NULL ? EE_OK : ee_fail(err, EE_NOMEM, "out of memory");
+}
+
+static int read_cmks(int argc, sqlite3_value **argv, const char **cmks,
+                     struct ee_error *err)
+{
+    struct ee_bytes text;
+    int rc = EE_OK;
+
+    if (argc > CMKS_MAX) {
+        return ee_fail(err, EE_MISUSE, "a key has at most %d CMKs", CMKS_MAX);
+    }
+    for (int i = 0; rc == EE_OK && i < argc; i++) {
+        rc = ee_call_text(argv[i], "the CMK's URI", &text, err);
+        cmks[i] = (const char *)text.p;
+    }
+    return rc;
+}
+
+static int create(const struct ee_call *call, int argc, sqlite3_value **argv,
+                  uint8_t *key_id, struct ee_error *err)
+{
+    const char *cmks[CMKS_MAX] = {NULL};
+    struct ee_key_name parsed;
+    struct ee_bytes name;
+    char *chosen = NULL;
+    int count = argc - 1;
+    int rc = ee_call_text(argv[0], "the key name", &name, err);
+
+    if (rc == EE_OK) {
+        rc = ee_key_name_parse(&parsed, (const char *)name.p, name.n, err);
+    }
+    if (rc == EE_OK) {
+        rc = read_cmks(count, argv + 1, cmks, err);
+    }
+    if (rc == EE_OK && count == 0) {
+        rc = default_cmk(call->conn, &parsed, &chosen, err);
+        cmks[0] = chosen;
+        count = 1;
+    }
+    if (rc == EE_OK) {
+        rc = ee_keys_create(&call->conn->keys, (const char *)name.p, name.n,
+                            cmks, count, key_id, err);
+    }
+    sqlite3_free(chosen);
+    return rc;
+}
+
+static void fn_create(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_key_create");
+    uint8_t key_id[EE_KEY_ID_BYTES];
+    struct ee_error err;
+    int rc = EE_OK;
+
+    if (argc < 1) {
+        rc = ee_fail(&err, EE_MISUSE,
+                     "wrong number of arguments: envelope_key_create(name [, "
+                     "cmk_uri...])");
+    } else {
+        rc = create(&call, argc, argv, key_id, &err);
+    }
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    result_key_id(ctx, key_id);
+}
+
+static void fn_rotate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_key_rotate");
+    uint8_t key_id[EE_KEY_ID_BYTES];
+    struct ee_bytes name;
+    struct ee_error err;
+    int rc = ee_call_text(argv[0], "the key name", &name, &err);
+
+    (void)argc;
+    if (rc == EE_OK) {
+        rc = ee_keys_rotate(&call.conn->keys, (const char *)name.p, name.n,
+                            key_id, &err);
+    }
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    result_key_id(ctx, key_id);
+}
+
+static void fn_set_state(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_key_set_state");
+    struct ee_bytes name;
+    struct ee_bytes state;
+    struct ee_error err;
+    int rc = ee_call_text(argv[0], "the key name", &name, &err);
+
+    (void)argc;
+    if (rc == EE_OK) {
+        rc = ee_call_text(argv[1], "the state", &state, &err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_keys_set_state(&call.conn->keys, (const char *)name.p, name.n,
+                               ee_state_by_name((const char *)state.p), &err);
+    }
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    sqlite3_result_value(ctx, argv[1]);
+}
+
+/* Loads the key's current version, so that no provider is called inside the
+ * write transaction that follows. */
+static void fn_open_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_key_open");
+    struct ee_key_entry *key = NULL;
+    struct ee_bytes name;
+    struct ee_error err;
+    int rc = ee_call_text(argv[0], "the key name", &name, &err);
+
+    (void)argc;
+    if (rc == EE_OK) {
+        rc = ee_keys_for_seal(&call.conn->keys, (const char *)name.p, name.n,
+                              ee_call_moment(&call), &key, &err);
+    }
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    result_key_id(ctx, key->kek->key_id);
+}
+
+const struct ee_function ee_key_functions[] = {
+    {"envelope_key_create", -1, SQLITE_DIRECTONLY, fn_create},
+    {"envelope_key_rotate", 1, SQLITE_DIRECTONLY, fn_rotate},
+    {"envelope_key_set_state", 2, SQLITE_DIRECTONLY, fn_set_state},
+    {"envelope_key_open", 1, SQLITE_DIRECTONLY, fn_open_key},
+    {NULL, 0, 0, NULL},
+};

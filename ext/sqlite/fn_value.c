@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fn_value.c: envelope_seal(), envelope_open(), envelope_rewrap().
+ *
+ * SQLITE_DIRECTONLY: a view or trigger planted in the file must not be able
+ * to use the session's keys. Never SQLITE_DETERMINISTIC: the planner calls
+ * such functions while it prepares, and lets them into indexes, which would
+ * put plaintext on disk.
+ */
+#include "sqlite/seal.h"
+
+#include "sqlite/functions.h"
+
+#include <string.h>
+
+static int fail_arguments(const char *usage, struct ee_error *err)
+{
+    return ee_fail(err, EE_MISUSE, "wrong number of arguments: %s", usage);
+}
+
+static void fn_seal(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_seal");
+    struct ee_error err;
+    int rc = EE_OK;
+
+    if (argc < 2) {
+        rc = fail_arguments("envelope_seal(value, key [, context...])", &err);
+    } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+        rc = ee_seal_arguments(&call, argv[0], argv[1], argc - 2, argv + 2,
+                               false, &err);
+    } /* else NULL stays NULL: FORMAT R11 */
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+    }
+}
+
+/* The words of the one cryptographic error, with the key's name. */
+static int fail_auth(const struct ee_key_entry *e, struct ee_error *err)
+{
+    char what[EE_NAME_MAX + 32];
+
+    (void)sqlite3_snprintf(sizeof what, what, "key %s version %u",
+                           e->record.name, e->record.version);
+    return ee_fail_auth(err, what);
+}
+
+static int open_envelope(const struct ee_call *call,
+                         const struct ee_envelope *e, int argc,
+                         sqlite3_value **argv, struct ee_error *err)
+{
+    struct ee_keys *keys = &call->conn->keys;
+    const size_t n = ee_open_size(e);
+    struct ee_key_entry *key = NULL;
+    struct ee_context context;
+    struct ee_value value;
+    uint8_t *scratch = NULL; /* secret: SQLite wipes and frees it */
+    int rc = ee_keys_for_open(keys, e->key_id, ee_call_moment(call), &key, err);
+
+    if (rc == EE_OK) {
+        rc = ee_call_context(call, argc, argv, &context, err);
+    }
+    if (rc != EE_OK) {
+        return rc;
+    }
+    scratch = sqlite3_malloc64(n);
+    if (scratch == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    rc = ee_open(&keys->engine, key->kek, scratch, &value, e, &context);
+    if (rc != EE_OK) {
+        sqlite3_free(scratch);
+        return fail_auth(key, err);
+    }
+    ee_call_result_opened(call, &value, scratch, n);
+    return EE_OK;
+}
+
+static void fn_open(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_open");
+    struct ee_envelope e;
+    struct ee_bytes blob;
+    struct ee_error err;
+    int rc = EE_OK;
+
+    if (argc < 1) {
+        rc = fail_arguments("envelope_open(blob [, context...])", &err);
+    } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+        rc = ee_call_envelope(argv[0], &blob, &e, &err);
+        if (rc == EE_OK) {
+            rc = open_envelope(&call, &e, argc - 1, argv + 1, &err);
+        }
+    }
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+    }
+}
+
+/* The KEK to wrap under: the named key's, or the current one of the name that
+ * the envelope is under. FORMAT R23: an index belongs to its key name. */
+static int rewrap_target(const struct ee_call *call,
+                         const struct ee_envelope *e, struct ee_key_entry *from,
+                         sqlite3_value *name, struct ee_key_entry **to,
+                         struct ee_error *err)
+{
+    struct ee_keys *keys = &call->conn->keys;
+    const uint64_t moment = ee_call_moment(call);
+    struct ee_bytes text;
+    int rc = EE_OK;
+
+    if (name == NULL) {
+        return ee_keys_current_of(keys, from, moment, to, err);
+    }
+    rc = ee_call_text(name, "the key name", &text, err);
+    if (rc == EE_OK) {
+        rc = ee_keys_for_seal(keys, (const char *)text.p, text.n, moment, to,
+                              err);
+    }
+    if (rc == EE_OK && e->index != NULL &&
+        !ee_kek_same_name(from->kek, (*to)->kek)) {
+        rc = ee_fail(err, EE_MISUSE,
+                     "this envelope has a blind index of key %s and cannot "
+                     "move to key %s; open it and seal it again",
+                     from->record.name, (*to)->record.name);
+    }
+    return rc;
+}
+
+static int rewrap_envelope(const struct ee_call *call,
+                           const struct ee_envelope *e, struct ee_bytes blob,
+                           sqlite3_value *name, struct ee_error *err)
+{
+    struct ee_keys *keys = &call->conn->keys;
+    struct ee_key_entry *from = NULL;
+    struct ee_key_entry *to = NULL;
+    uint8_t *out = NULL; /* public */
+    int rc =
+        ee_keys_for_open(keys, e->key_id, ee_call_moment(call), &from, err);
+
+    if (rc == EE_OK) {
+        rc = rewrap_target(call, e, from, name, &to, err);
+    }
+    if (rc != EE_OK) {
+        return rc;
+    }
+    out = sqlite3_malloc64(blob.n);
+    if (out == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    memcpy(out, blob.p, blob.n);
+    rc = ee_rewrap(&keys->engine, from->kek, to->kek, out, e);
+    if (rc == EE_OK) {
+        sqlite3_result_blob64(call->ctx, out, blob.n, sqlite3_free);
+        return EE_OK;
+    }
+    sqlite3_free(out);
+    if (rc == EE_MISUSE) {
+        return ee_fail(err, rc,
+                       "key %s version %u has suite %s, this envelope has "
+                       "suite %s: open it and seal it again",
+                       to->record.name, to->record.version,
+                       to->kek->suite->name, from->kek->suite->name);
+    }
+    return fail_auth(from, err);
+}
+
+static void fn_rewrap(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_rewrap");
+    struct ee_envelope e;
+    struct ee_bytes blob;
+    struct ee_error err;
+    int rc = EE_OK;
+
+    if (argc < 1 || argc > 2) {
+        rc = fail_arguments("envelope_rewrap(blob [, key])", &err);
+    } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+        rc = ee_call_envelope(argv[0], &blob, &e, &err);
+        if (rc == EE_OK) {
+            rc = rewrap_envelope(&call, &e, blob, argc == 2 ? argv[1] : NULL,
+                                 &err);
+        }
+    }
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+    }
+}
+
+const struct ee_function ee_value_functions[] = {
+    {"envelope_seal", -1, SQLITE_DIRECTONLY, fn_seal},
+    {"envelope_open", -1, SQLITE_DIRECTONLY, fn_open},
+    {"envelope_rewrap", -1, SQLITE_DIRECTONLY, fn_rewrap},
+    {NULL, 0, 0, NULL},
+};

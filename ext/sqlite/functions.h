@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * functions.h: every SQL function, by family. entry.c registers the families.
+ *
+ * The functions are documented for their users in README.md, one by one, with
+ * an example that the tests run.
+ */
+#ifndef EE_SQLITE_FUNCTIONS_H
+#define EE_SQLITE_FUNCTIONS_H
+
+#include "sqlite/conn.h"
+
+struct ee_function {
+    const char *name;
+    int arguments; /* -1: any number, the function checks */
+    int flags;     /* besides the encoding */
+    void (*call)(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+};
+
+/* Each ends with a NULL name. */
+extern const struct ee_function ee_value_functions[];  /* fn_value.c */
+extern const struct ee_function ee_index_functions[];  /* fn_index.c */
+extern const struct ee_function ee_info_functions[];   /* fn_info.c */
+extern const struct ee_function ee_key_functions[];    /* fn_key.c */
+extern const struct ee_function ee_cmk_functions[];    /* fn_cmk.c */
+extern const struct ee_function ee_config_functions[]; /* fn_config.c */
+
+/* Settings from the environment, when the connection's state is made. */
+int ee_config_from_environment(struct ee_conn *conn,
+                               struct ee_error *err) EE_CHECKED;
+
+/* vtab_keys.c */
+int ee_register_keys_table(struct ee_conn *conn);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * seal.c: seals a function's arguments.
+ */
+#include "sqlite/seal.h"
+
+#include "envelope/blind_index.h"
+
+int ee_seal_key(const struct ee_call *call, sqlite3_value *key_name,
+                struct ee_key_entry **out, struct ee_error *err)
+{
+    struct ee_bytes name;
+    int rc = ee_call_text(key_name, "the key name", &name, err);
+
+    if (rc == EE_OK) {
+        rc = ee_keys_for_seal(&call->conn->keys, (const char *)name.p, name.n,
+                              ee_call_moment(call), out, err);
+    }
+    return rc;
+}
+
+/* The scope goes through the connection's scratch: it is one context part. */
+int ee_index_arguments(const struct ee_call *call,
+                       const struct ee_key_entry *key,
+                       const struct ee_value *value, sqlite3_value *scope,
+                       uint8_t *out, struct ee_error *err)
+{
+    struct ee_context context;
+    int rc = ee_call_context(call, 1, &scope, &context, err);
+
+    if (rc == EE_OK) {
+        ee_blind_index(out, key->kek,
+                       ee_bytes(context.buf + EE_CONTEXT_HEADROOM,
+                                context.end - EE_CONTEXT_HEADROOM),
+                       value);
+    }
+    return rc;
+}
+
+static int seal_value(const struct ee_call *call,
+                      const struct ee_key_entry *key,
+                      const struct ee_value *value, struct ee_context *context,
+                      const uint8_t *index, struct ee_error *err)
+{
+    const uint8_t flags = (uint8_t)((index != NULL ? EE_FLAG_INDEX : 0) |
+                                    (call->conn->padding ? EE_FLAG_PADDED : 0));
+    const size_t n = ee_seal_size(value, flags);
+    uint8_t *out = NULL;
+    int rc = EE_OK;
+
+    if (n > (size_t)sqlite3_limit(call->conn->db, SQLITE_LIMIT_LENGTH, -1)) {
+        return ee_fail(err, EE_TOOBIG, "the value is too large to seal");
+    }
+    out = sqlite3_malloc64(n);
+    if (out == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    rc = ee_seal(&call->conn->keys.engine, key->kek, out, value, context, flags,
+                 index);
+    if (rc != EE_OK) {
+        sqlite3_free(out);
+        return ee_fail(err, rc, "the value could not be sealed");
+    }
+    sqlite3_result_blob64(call->ctx, out, n, sqlite3_free);
+    return EE_OK;
+}
+
+int ee_seal_arguments(const struct ee_call *call, sqlite3_value *value,
+                      sqlite3_value *key_name, int context_count,
+                      sqlite3_value **context, bool indexed,
+                      struct ee_error *err)
+{
+    struct ee_key_entry *key = NULL;
+    struct ee_context encoded;
+    struct ee_value v; /* a number is secret: wiped at the end */
+    uint8_t index[EE_INDEX_BYTES];
+    int rc = ee_seal_key(call, key_name, &key, err);
+
+    if (rc == EE_OK) {
+        rc = ee_call_value(call, value, &v, err);
+    }
+    if (rc != EE_OK) {
+        return rc;
+    }
+    if (indexed) {
+        rc = ee_index_arguments(call, key, &v, context[0], index, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_call_context(call, context_count, context, &encoded, err);
+    }
+    if (rc == EE_OK) {
+        rc = seal_value(call, key, &v, &encoded, indexed ? index : NULL, err);
+    }
+    ee_value_wipe(&v);
+    return rc;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * seal.h: sealing a function's arguments, with or without a blind index.
+ */
+#ifndef EE_SQLITE_SEAL_H
+#define EE_SQLITE_SEAL_H
+
+#include "sqlite/call.h"
+
+/* Seals value, not NULL, under the named key and makes it the function's
+ * result. indexed: the first context argument is the index's scope. */
+int ee_seal_arguments(const struct ee_call *call, sqlite3_value *value,
+                      sqlite3_value *key_name, int context_count,
+                      sqlite3_value **context, bool indexed,
+                      struct ee_error *err) EE_CHECKED;
+
+/* The blind index of value, not NULL, in scope. out: EE_INDEX_BYTES. */
+int ee_index_arguments(const struct ee_call *call,
+                       const struct ee_key_entry *key,
+                       const struct ee_value *value, sqlite3_value *scope,
+                       uint8_t *out, struct ee_error *err) EE_CHECKED;
+
+/* The key to seal under, from its argument. */
+int ee_seal_key(const struct ee_call *call, sqlite3_value *key_name,
+                struct ee_key_entry **out, struct ee_error *err) EE_CHECKED;
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vtab_keys.c: the eponymous table envelope_keys, one row a key version.
+ *
+ * Its instance also keeps the connection's prepared statements (rule in
+ * db/statements.h): SQLite disconnects it first thing when it closes.
+ * What it shows is what the key tables say; using a key verifies it.
+ */
+#include "sqlite/functions.h"
+
+#include <string.h>
+
+enum { COLUMN_COUNT = 11 };
+
+static const char declaration[] =
+    "CREATE TABLE envelope_keys("
+    "schema TEXT,"         /* database: main, temp or an attached one's name */
+    " name TEXT,"          /* key name */
+    " version INTEGER,"    /* 1, 2, … */
+    " state TEXT,"         /* active, decrypt-only, disabled, destroyed */
+    " current INTEGER,"    /* 1: the version that seals */
+    " suite TEXT,"         /* aes-256-gcm or chacha20-poly1305 */
+    " key_id TEXT,"        /* 16 hex digits, as envelope_key_id() gives */
+    " created TEXT,"       /* UTC */
+    " origin TEXT,"        /* local or imported */
+    " generation INTEGER," /* grows with every change of the name's keys */
+    " cmks TEXT)";         /* the URIs of the CMKs that open it, with spaces */
+
+static const char rows[] =
+    "%sSELECT %Q, k.name, k.version, k.state, k.version = m.current,"
+    " CASE k.suite WHEN 1 THEN 'aes-256-gcm' WHEN 2 THEN 'chacha20-poly1305'"
+    " END, lower(hex(k.key_id)), datetime(k.created, 'unixepoch'), k.origin,"
+    " k.generation, (SELECT group_concat(cmk, ' ') FROM (SELECT cmk FROM"
+    " \"%w\".envelope_key_wrap w WHERE w.key_id = k.key_id ORDER BY position))"
+    " FROM \"%w\".envelope_key k LEFT JOIN \"%w\".envelope_key_manifest m"
+    " ON m.name = k.name";
+
+struct keys_table {
+    sqlite3_vtab base; /* first */
+    struct ee_conn *conn;
+};
+
+struct keys_cursor {
+    sqlite3_vtab_cursor base; /* first */
+    sqlite3_stmt *stmt;       /* NULL: no rows */
+    bool eof;
+    sqlite3_int64 rowid;
+};
+
+static int connect_table(sqlite3 *db, void *aux, int argc,
+                         const char *const *argv, sqlite3_vtab **out,
+                         char **message)
+{
+    struct ee_conn *conn = aux;
+    struct keys_table *table = NULL;
+    int rc = sqlite3_declare_vtab(db, declaration);
+
+    (void)argc;
+    (void)argv;
+    (void)message;
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    table = sqlite3_malloc64(sizeof *table);
+    if (table == NULL) {
+        return SQLITE_NOMEM;
+    }
+    memset(table, 0, sizeof *table);
+    table->conn = conn;
+    (void)sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
+    ee_statements_keep(&conn->keys.statements);
+    *out = &table->base;
+    return SQLITE_OK;
+}
+
+static int disconnect_table(sqlite3_vtab *base)
+{
+    struct keys_table *table = (struct keys_table *)base;
+
+    ee_statements_drop(&table->conn->keys.statements);
+    sqlite3_free(table);
+    return SQLITE_OK;
+}
+
+static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
+{
+    (void)base;
+    info->estimatedCost = 100;
+    info->estimatedRows = 10;
+    return SQLITE_OK;
+}
+
+static int open_cursor(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
+{
+    struct keys_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
+
+    (void)base;
+    if (cursor == NULL) {
+        return SQLITE_NOMEM;
+    }
+    memset(cursor, 0, sizeof *cursor);
+    cursor->eof = true;
+    *out = &cursor->base;
+    return SQLITE_OK;
+}
+
+static int close_cursor(sqlite3_vtab_cursor *base)
+{
+    struct keys_cursor *cursor = (struct keys_cursor *)base;
+
+    (void)sqlite3_finalize(cursor->stmt);
+    sqlite3_free(cursor);
+    return SQLITE_OK;
+}
+
+static int next_row(sqlite3_vtab_cursor *base)
+{
+    struct keys_cursor *cursor = (struct keys_cursor *)base;
+    int rc = cursor->stmt != NULL ? sqlite3_step(cursor->stmt) : SQLITE_DONE;
+
+    cursor->eof = rc != SQLITE_ROW;
+    cursor->rowid++;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+struct union_work {
+    struct ee_keys *keys;
+    sqlite3_str *sql;
+};
+
+static int add_schema(void *arg, const char *schema, struct ee_error *err)
+{
+    struct union_work *w = arg;
+    bool yes = false;
+    int rc = ee_store_exists(&w->keys->statements, schema, &yes, err);
+
+    if (rc == EE_OK && yes) {
+        sqlite3_str_appendf(w->sql, rows,
+                            sqlite3_str_length(w->sql) > 0 ? " UNION ALL " : "",
+                            schema, schema, schema, schema);
+    }
+    return rc == EE_OK ? EE_KEY_UNKNOWN : rc; /* the next schema, please */
+}
+
+/* One SELECT over the key tables of every database. */
+static int filter(sqlite3_vtab_cursor *base, int number, const char *text,
+                  int argc, sqlite3_value **argv)
+{
+    struct keys_cursor *cursor = (struct keys_cursor *)base;
+    struct keys_table *table = (struct keys_table *)base->pVtab;
+    struct ee_conn *conn = table->conn;
+    struct union_work w = {&conn->keys, sqlite3_str_new(conn->db)};
+    struct ee_error err;
+    char *sql = NULL;
+    int rc = ee_keys_each_schema(&conn->keys, add_schema, &w, &err);
+
+    (void)number;
+    (void)text;
+    (void)argc;
+    (void)argv;
+    (void)sqlite3_finalize(cursor->stmt);
+    cursor->stmt = NULL;
+    cursor->rowid = 0;
+    sql = sqlite3_str_finish(w.sql);
+    if (rc != EE_KEY_UNKNOWN) {
+        sqlite3_free(sql);
+        base->pVtab->zErrMsg = sqlite3_mprintf("%s", err.msg);
+        return SQLITE_ERROR;
+    }
+    rc = SQLITE_OK;
+    if (sql != NULL) { /* NULL: no schema has keys */
+        rc = sqlite3_prepare_v2(conn->db, sql, -1, &cursor->stmt, NULL);
+    }
+    sqlite3_free(sql);
+    return rc == SQLITE_OK ? next_row(base) : rc;
+}
+
+static int eof(sqlite3_vtab_cursor *base)
+{
+    return ((struct keys_cursor *)base)->eof;
+}
+
+static int column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i)
+{
+    struct keys_cursor *cursor = (struct keys_cursor *)base;
+
+    if (i < COLUMN_COUNT) {
+        sqlite3_result_value(ctx, sqlite3_column_value(cursor->stmt, i));
+    }
+    return SQLITE_OK;
+}
+
+static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
+{
+    *out = ((struct keys_cursor *)base)->rowid;
+    return SQLITE_OK;
+}
+
+/* No xCreate: eponymous only, so nothing of it is ever stored in a file. */
+static const sqlite3_module module = {
+    .xConnect = connect_table,
+    .xBestIndex = best_index,
+    .xDisconnect = disconnect_table,
+    .xOpen = open_cursor,
+    .xClose = close_cursor,
+    .xFilter = filter,
+    .xNext = next_row,
+    .xEof = eof,
+    .xColumn = column,
+    .xRowid = rowid,
+};
+
+int ee_register_keys_table(struct ee_conn *conn)
+{
+    ee_conn_reference(conn);
+    return sqlite3_create_module_v2(conn->db, "envelope_keys", &module, conn,
+                                    ee_conn_release);
+}
