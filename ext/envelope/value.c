@@ -69,12 +69,20 @@ struct ee_bytes ee_value_body(const struct ee_value *v)
                               : v->bytes;
 }
 
+/* FORMAT R13 */
+static bool is_nan(const struct ee_value *v)
+{
+    const uint64_t infinity = 0x7ff0000000000000u;
+
+    return v->type == EE_REAL && (number_bits(v) & INT64_MAX) > infinity;
+}
+
 bool ee_value_decode(struct ee_value *v, uint8_t type, struct ee_bytes body)
 {
     if (is_number(type) && body.n == EE_NUMBER_BYTES) {
         *v = (struct ee_value){.type = type};
         memcpy(v->number, body.p, EE_NUMBER_BYTES);
-        return true;
+        return !is_nan(v);
     }
     if (type == EE_TEXT || type == EE_BLOB) {
         *v = (struct ee_value){.type = type, .bytes = body};

@@ -37,7 +37,8 @@ void ee_value_wipe(struct ee_value *v);
 /* The body as FORMAT section 4 has it; points into *v. */
 struct ee_bytes ee_value_body(const struct ee_value *v);
 
-/* The reverse. False when type or length is wrong (FORMAT R12). */
+/* The reverse. False when type or length is wrong, or for a NaN (FORMAT R12,
+ * R13). */
 bool ee_value_decode(struct ee_value *v, uint8_t type, struct ee_bytes body);
 
 int64_t ee_value_as_integer(const struct ee_value *v);

@@ -35,7 +35,8 @@ static int name_is_free(struct ee_keys *k, const struct ee_key_name *name,
 static int write_key(struct ee_keys *k, const struct ee_key_name *name,
                      const struct ee_draft *draft, struct ee_error *err)
 {
-    int rc = ee_keys_begin(k, err);
+    struct ee_write write;
+    int rc = ee_keys_begin(k, &write, err);
 
     if (rc != EE_OK) {
         return rc;
@@ -50,7 +51,7 @@ static int write_key(struct ee_keys *k, const struct ee_key_name *name,
     if (rc == EE_OK) {
         rc = ee_draft_manifest(k, name->schema, draft, err);
     }
-    return ee_keys_end(k, rc, err);
+    return ee_keys_end(k, &write, rc, err);
 }
 
 int ee_keys_create(struct ee_keys *k, const char *text, size_t n,

@@ -40,31 +40,61 @@ uint64_t ee_keys_now(struct ee_keys *k)
     return ++k->moment;
 }
 
-/* A savepoint cannot be opened while a statement writes, and must not be: a
- * statement that fails later would take half of the key with it. */
-int ee_keys_begin(struct ee_keys *k, struct ee_error *err)
-{
-    int rc = sqlite3_exec(k->db, "SAVEPOINT envelope_key", NULL, NULL, NULL);
+static const char doing[] = "change the key tables";
 
-    if (rc == SQLITE_BUSY) {
-        return ee_fail(err, EE_MISUSE,
-                       "keys cannot be changed inside an INSERT, UPDATE or "
-                       "DELETE: run this in a SELECT of its own");
-    }
-    return rc == SQLITE_OK ? EE_OK
-                           : ee_sql_fail(k->db, rc, "start a savepoint", err);
+static void put_statements(struct ee_keys *k, struct ee_write *w)
+{
+    ee_statement_put(&k->statements, w->release);
+    ee_statement_put(&k->statements, w->undo);
 }
 
-int ee_keys_end(struct ee_keys *k, int rc, struct ee_error *err)
+/* A savepoint cannot be opened while a statement writes, and must not be: a
+ * statement that fails later would take half of the key with it. */
+int ee_keys_begin(struct ee_keys *k, struct ee_write *w, struct ee_error *err)
 {
-    k->changed = ee_keys_now(k);
+    struct ee_statements *s = &k->statements;
+    int rc = EE_OK;
+
+    *w = (struct ee_write){NULL, NULL};
+    rc = ee_statement_get(s, &w->release, "RELEASE envelope_key", "", doing,
+                          err);
     if (rc == EE_OK) {
-        rc = ee_sql_exec(k->db, "RELEASE envelope_key", "commit", err);
+        rc = ee_statement_get(s, &w->undo, "ROLLBACK TO envelope_key", "",
+                              doing, err);
+    }
+    if (rc == EE_OK) {
+        rc = sqlite3_exec(k->db, "SAVEPOINT envelope_key", NULL, NULL, NULL);
+        if (rc == SQLITE_BUSY) {
+            rc = ee_fail(err, EE_MISUSE,
+                         "keys cannot be changed inside an INSERT, UPDATE or "
+                         "DELETE: run this in a SELECT of its own");
+        } else if (rc != SQLITE_OK) {
+            rc = ee_sql_fail(k->db, rc, doing, err);
+        }
     }
     if (rc != EE_OK) {
-        (void)sqlite3_exec(k->db,
-                           "ROLLBACK TO envelope_key; RELEASE envelope_key",
-                           NULL, NULL, NULL);
+        put_statements(k, w);
     }
+    return rc;
+}
+
+int ee_keys_end(struct ee_keys *k, struct ee_write *w, int rc,
+                struct ee_error *err)
+{
+    int step = SQLITE_DONE;
+
+    k->changed = ee_keys_now(k);
+    if (rc == EE_OK) {
+        step = sqlite3_step(w->release);
+        if (step != SQLITE_DONE) {
+            rc = ee_sql_fail(k->db, step, doing, err);
+        }
+    }
+    if (rc != EE_OK) {
+        (void)sqlite3_reset(w->release);
+        (void)sqlite3_step(w->undo);
+        (void)sqlite3_step(w->release);
+    }
+    put_statements(k, w);
     return rc;
 }

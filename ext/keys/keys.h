@@ -136,10 +136,18 @@ int ee_keys_put_manifest(struct ee_keys *k, const char *schema,
 int ee_keys_lock(struct ee_keys *k, const struct ee_key_entry *e, bool *stale,
                  struct ee_error *err) EE_CHECKED;
 
-/* A write to the key tables: all or nothing. */
-int ee_keys_begin(struct ee_keys *k, struct ee_error *err) EE_CHECKED;
+/* A write to the key tables: all or nothing. Its statements are prepared
+ * before it starts, so that taking it back needs no memory. */
+struct ee_write {
+    sqlite3_stmt *release;
+    sqlite3_stmt *undo;
+};
+
+int ee_keys_begin(struct ee_keys *k, struct ee_write *w,
+                  struct ee_error *err) EE_CHECKED;
 /* rc EE_OK commits; anything else takes all of it back. Returns rc, or why
  * the commit failed. */
-int ee_keys_end(struct ee_keys *k, int rc, struct ee_error *err) EE_CHECKED;
+int ee_keys_end(struct ee_keys *k, struct ee_write *w, int rc,
+                struct ee_error *err) EE_CHECKED;
 
 #endif

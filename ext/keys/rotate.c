@@ -52,7 +52,8 @@ static int write_next(struct ee_keys *k, const struct ee_key_entry *e,
                       const struct ee_draft *draft, bool *stale,
                       struct ee_error *err)
 {
-    int rc = ee_keys_begin(k, err);
+    struct ee_write write;
+    int rc = ee_keys_begin(k, &write, err);
 
     *stale = false;
     if (rc != EE_OK) {
@@ -68,7 +69,7 @@ static int write_next(struct ee_keys *k, const struct ee_key_entry *e,
     if (rc == EE_OK) {
         rc = ee_draft_manifest(k, e->schema, draft, err);
     }
-    return ee_keys_end(k, rc, err);
+    return ee_keys_end(k, &write, rc, err);
 }
 
 static int check_may_rotate(const struct ee_key_record *r, struct ee_error *err)

@@ -58,7 +58,8 @@ static int write_state(struct change *c, struct ee_error *err)
     struct ee_keys *k = c->k;
     struct ee_key_manifest m = e->manifest;
     bool stale = false;
-    int rc = ee_keys_begin(k, err);
+    struct ee_write write;
+    int rc = ee_keys_begin(k, &write, err);
 
     if (rc != EE_OK) {
         return rc;
@@ -74,7 +75,7 @@ static int write_state(struct change *c, struct ee_error *err)
         rc = ee_keys_put_manifest(k, e->schema, e->record.name, m,
                                   e->kek->name_secret, err);
     }
-    return ee_keys_end(k, rc, err);
+    return ee_keys_end(k, &write, rc, err);
 }
 
 static int check_target(uint8_t state, struct ee_error *err)

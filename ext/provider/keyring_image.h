@@ -15,10 +15,7 @@
 #define EE_CMK_NONCE_BYTES    24
 #define EE_CMK_BOX_BYTES      (EE_KEY_BYTES + EE_TAG_BYTES)
 
-enum ee_cmk_state {
-    EE_CMK_ENABLED = 1,
-    EE_CMK_DESTROYED = 2
-};
+enum ee_cmk_state { EE_CMK_ENABLED = 1, EE_CMK_DESTROYED = 2 };
 
 struct ee_cmk {
     char name[EE_CMK_NAME_MAX];

@@ -73,8 +73,8 @@ int ee_secret_file_read(uint8_t *out, size_t size, size_t *n, const char *path,
                         const char *what, bool credential, struct ee_error *err)
 {
     /* O_NONBLOCK: opening a FIFO must not wait before it is refused */
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK |
-                            O_NOCTTY);
+    int fd =
+        open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     int rc = EE_OK;
 
     *n = 0;

@@ -21,7 +21,7 @@ _Static_assert(sizeof(struct ee_secret) <= EE_CELL_BYTES, "fits in a cell");
 
 /* Where a secret is, not what it is. */
 struct source {
-    const char *what; /* for messages; NULL: no source is set */
+    const char *what;  /* for messages; NULL: no source is set */
     const char *value; /* secret: in the environment, which is not ours */
     char path[PATH_MAX];
     bool credential;
@@ -34,8 +34,7 @@ static bool variable(const char *name, const char **value, int *rc,
     *value = secure_getenv(name);
     if (*value != NULL && **value == '\0') {
         *rc = ee_fail(err, EE_CONFIG,
-                      "%s is set but empty: give it a value or unset it",
-                      name);
+                      "%s is set but empty: give it a value or unset it", name);
     }
     return *value != NULL;
 }
@@ -84,9 +83,8 @@ static int find(struct source *s, int kind, struct ee_error *err)
     s->credential = false;
     if (kind == EE_SECRET_KEYFILE) {
         if (variable("ENVELOPE_KEYFILE", &value, &rc, err)) {
-            return rc != EE_OK
-                       ? rc
-                       : source_file(s, value, "ENVELOPE_KEYFILE", err);
+            return rc != EE_OK ? rc
+                               : source_file(s, value, "ENVELOPE_KEYFILE", err);
         }
         return find_credential(s, "envelope_keyfile", err);
     }
@@ -138,9 +136,9 @@ static int read_passphrase(struct ee_secret *secret, const struct source *s,
 static int read_keyfile(struct ee_secret *secret, const struct source *s,
                         struct ee_error *err)
 {
-    int rc = ee_secret_file_read(secret->bytes, sizeof secret->bytes,
-                                 &secret->n, s->path, s->what, s->credential,
-                                 err);
+    int rc =
+        ee_secret_file_read(secret->bytes, sizeof secret->bytes, &secret->n,
+                            s->path, s->what, s->credential, err);
 
     if (rc == EE_OK && secret->n != 32) {
         rc = ee_fail(err, EE_CONFIG,
@@ -157,10 +155,9 @@ static int ask(struct ee_secret *secret, const char *keyring,
     char prompt[320];
     int rc = EE_OK;
 
-    (void)snprintf(prompt, sizeof prompt, "Passphrase of keyring %s: ",
-                   keyring);
-    rc = ee_terminal_ask(secret->bytes, EE_SECRET_MAX, &secret->n, prompt,
-                         err);
+    (void)snprintf(prompt, sizeof prompt,
+                   "Passphrase of keyring %s: ", keyring);
+    rc = ee_terminal_ask(secret->bytes, EE_SECRET_MAX, &secret->n, prompt, err);
     if (rc == EE_OK && secret->n == 0) {
         rc = ee_fail(err, EE_DENIED, "the passphrase typed is empty");
     }

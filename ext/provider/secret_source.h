@@ -20,10 +20,7 @@
 
 #define EE_SECRET_MAX 1024
 
-enum ee_secret_kind {
-    EE_SECRET_PASSPHRASE = 1,
-    EE_SECRET_KEYFILE = 2
-};
+enum ee_secret_kind { EE_SECRET_PASSPHRASE = 1, EE_SECRET_KEYFILE = 2 };
 
 /* Secret: an arena cell. */
 struct ee_secret {

@@ -16,14 +16,14 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define IN           STDIN_FILENO
-#define SHOW         STDERR_FILENO
-#define PATIENCE_MS  (120 * 1000) /* between two key strokes */
-#define CTRL_C       0x03
-#define CTRL_D       0x04
-#define BACKSPACE    0x08
-#define CTRL_U       0x15
-#define DEL          0x7F
+#define IN          STDIN_FILENO
+#define SHOW        STDERR_FILENO
+#define PATIENCE_MS (120 * 1000) /* between two key strokes */
+#define CTRL_C      0x03
+#define CTRL_D      0x04
+#define BACKSPACE   0x08
+#define CTRL_U      0x15
+#define DEL         0x7F
 
 bool ee_terminal_present(void)
 {
@@ -70,8 +70,7 @@ static int next_key(uint8_t *key, struct ee_error *err)
         return ee_fail(err, EE_INTERRUPTED, "the question was cancelled");
     }
     if (ready == 0) {
-        return ee_fail(err, EE_DENIED,
-                       "no passphrase was typed for %d seconds",
+        return ee_fail(err, EE_DENIED, "no passphrase was typed for %d seconds",
                        PATIENCE_MS / 1000);
     }
     if (ready < 0 || read(IN, key, 1) != 1) {
@@ -93,8 +92,7 @@ static size_t erase(uint8_t *out, size_t n)
     return n;
 }
 
-static int read_line(uint8_t *out, size_t size, size_t *n,
-                     struct ee_error *err)
+static int read_line(uint8_t *out, size_t size, size_t *n, struct ee_error *err)
 {
     uint8_t key = 0; /* secret: wiped below, a byte at a time */
     int rc = next_key(&key, err);

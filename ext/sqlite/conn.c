@@ -44,7 +44,7 @@ static struct ee_conn *conn_new(sqlite3 *db)
     return conn;
 }
 
-struct ee_conn *ee_conn_attach(sqlite3 *db, bool *fresh)
+struct ee_conn *ee_conn_attach(sqlite3 *db)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct ee_conn *conn = NULL;
@@ -55,7 +55,6 @@ struct ee_conn *ee_conn_attach(sqlite3 *db, bool *fresh)
     while (conn != NULL && conn->db != db) {
         conn = conn->next;
     }
-    *fresh = conn == NULL;
     if (conn == NULL) {
         conn = conn_new(db);
         if (conn != NULL) {

@@ -24,6 +24,7 @@ struct ee_conn {
     struct ee_conn *next; /* in the registry */
     sqlite3 *db;
     int references;
+    bool registered; /* functions and table; set once all of them are */
     struct ee_binding utf8;
     struct ee_binding utf16;
     struct ee_keys keys;
@@ -33,9 +34,9 @@ struct ee_conn {
     size_t scratch_size;
 };
 
-/* The state of db; *fresh when it was made now. The caller holds one
- * reference. NULL when out of memory. */
-struct ee_conn *ee_conn_attach(sqlite3 *db, bool *fresh);
+/* The state of db, made when it has none. The caller holds one reference.
+ * NULL when out of memory. */
+struct ee_conn *ee_conn_attach(sqlite3 *db);
 void ee_conn_reference(struct ee_conn *conn);
 
 /* Destructor for sqlite3_create_function_v2() and module; conn: a struct

@@ -85,21 +85,25 @@ int sqlite3_envelope_init(sqlite3 *db, char **message,
 {
     struct ee_error err = {0};
     struct ee_conn *conn = NULL;
-    bool fresh = false;
     int rc = check_host(api, message);
 
     if (rc != SQLITE_OK) {
         return rc;
     }
-    conn = ee_conn_attach(db, &fresh);
+    conn = ee_conn_attach(db);
     if (conn == NULL) {
         return SQLITE_NOMEM;
     }
-    if (fresh && ee_config_from_environment(conn, &err) != EE_OK) {
+    if (conn->registered) { /* loaded twice: nothing changes */
+        ee_conn_release(conn);
+        return SQLITE_OK;
+    }
+    if (ee_config_from_environment(conn, &err) == EE_OK) {
+        rc = register_all(conn);
+        conn->registered = rc == SQLITE_OK;
+    } else {
         *message = sqlite3_mprintf("%s", err.msg);
         rc = SQLITE_ERROR;
-    } else if (fresh) {
-        rc = register_all(conn);
     }
     ee_conn_release(conn);
     return rc;

@@ -130,14 +130,21 @@ static void append_memory(sqlite3_str *json)
 static void fn_debug(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_call call = ee_call(ctx, "envelope_debug");
-    sqlite3_str *json = sqlite3_str_new(call.conn->db);
+    struct ee_error err;
+    sqlite3_str *json = NULL;
 
     (void)argc;
     (void)argv;
+    /* the libraries know their CPU once they are set up */
+    if (ee_keys_ready(&call.conn->keys, &err) != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    json = sqlite3_str_new(call.conn->db);
     sqlite3_str_appendf(json,
                         "{\"version\":\"%s\",\"sqlite\":\"%s\","
                         "\"libsodium\":\"%s\",\"openssl\":\"%s\","
-                        "\"aes_instructions\":%s,"
+                        "\"self_test\":\"passed\",\"aes_instructions\":%s,"
                         "\"suites\":[\"%s\",\"%s\"],\"providers\":[",
                         EE_VERSION_TEXT, sqlite3_libversion(),
                         ee_sodium_version(), ee_ossl_version(),

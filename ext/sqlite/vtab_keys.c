@@ -152,6 +152,7 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *text,
     struct union_work w = {&conn->keys, sqlite3_str_new(conn->db)};
     struct ee_error err;
     char *sql = NULL;
+    bool no_memory = false;
     int rc = ee_keys_each_schema(&conn->keys, add_schema, &w, &err);
 
     (void)number;
@@ -161,7 +162,12 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *text,
     (void)sqlite3_finalize(cursor->stmt);
     cursor->stmt = NULL;
     cursor->rowid = 0;
+    no_memory = sqlite3_str_errcode(w.sql) == SQLITE_NOMEM;
     sql = sqlite3_str_finish(w.sql);
+    if (no_memory || rc == EE_NOMEM) {
+        sqlite3_free(sql);
+        return SQLITE_NOMEM;
+    }
     if (rc != EE_KEY_UNKNOWN) {
         sqlite3_free(sql);
         base->pVtab->zErrMsg = sqlite3_mprintf("%s", err.msg);

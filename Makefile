@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: MIT
+#
+# Builds, tests and checks sqlite-envelope. GNU make 4.3 or later.
+#
+#   make          builds build/envelope.so
+#   make help     lists every target
+#
+# One VARIANT is built at a time, into build/<variant>/. A gate that needs
+# another one (check-asan, ...) calls this file again with VARIANT set. To add
+# a source, a test, a fuzz target or a benchmark, add the file: nothing is
+# listed here by name.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# --- settings: any of them can be given on the command line -----------------
+
+VARIANT      ?= release
+PYTHON       ?= /usr/bin/python3
+PKG_CONFIG   ?= pkg-config
+CLANG        ?= clang
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY   ?= clang-tidy
+CPPCHECK     ?= cppcheck
+VALGRIND     ?= valgrind
+PREFIX       ?= /usr/local
+DESTDIR      ?=
+# run the tests with this in their name, only
+TESTS        ?=
+# tests that loop do this share of their rounds
+EE_SCALE     ?= 1.0
+# a fresh fuzz run: seconds for each target
+FUZZ_SECONDS ?= 20
+# how many programs and tools run at the same time
+JOBS         ?= 2
+
+# --- variants ----------------------------------------------------------------
+#
+# Each sets COMPILER, TUNE (optimisation and instrumentation) and HARDEN.
+
+COMPILER = $(CC)
+TUNE     = -O2 -g
+# some compilers predefine _FORTIFY_SOURCE to another number
+HARDEN   = -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
+           -fno-omit-frame-pointer
+
+ifeq ($(VARIANT),release)
+else ifeq ($(VARIANT),portable)
+# as on a processor without AES instructions
+TUNE    += -DEE_PORTABLE
+else ifeq ($(VARIANT),clang)
+COMPILER = $(CLANG)
+else ifeq ($(VARIANT),asan)
+TUNE     = -O1 -g $(SANITIZE)
+HARDEN   =
+else ifeq ($(VARIANT),fuzz)
+COMPILER = $(CLANG)
+TUNE     = -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link
+HARDEN   =
+else ifeq ($(VARIANT),cover)
+TUNE     = -O0 -g --coverage
+HARDEN   =
+else
+$(error unknown VARIANT '$(VARIANT)')
+endif
+
+# --- flags -------------------------------------------------------------------
+#
+# CFLAGS, CPPFLAGS and LDFLAGS are the user's and come last. What the tests
+# and the .so need is asked of pkg-config when first used, which is after
+# tests/setup.sh has installed it.
+
+OUT  := build/$(VARIANT)
+GEN  := build/gen
+# where the loadable file goes; the release one has a path users can rely on
+SO   := $(if $(filter release,$(VARIANT)),build,$(OUT))/envelope.so
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
+EE_CPPFLAGS := -D_GNU_SOURCE -Iext -I$(GEN)
+EE_CFLAGS    = -std=c11 $(WARN) $(TUNE) $(HARDEN) -fPIC -fvisibility=hidden \
+               -pthread
+
+# The .so reaches SQLite through the table it is handed, so it must not link
+# libsqlite3: two copies of SQLite in one process corrupt databases.
+SO_LDFLAGS  := -shared -Wl,-z,nodelete -Wl,-z,relro,-z,now
+SO_PKGS     := libsodium libcrypto
+# Test programs have the extension compiled in (-DSQLITE_CORE) and link SQLite.
+TEST_PKGS   := $(SO_PKGS) sqlite3
+
+pkg_cflags = $(eval pkg_cflags := $(shell $(PKG_CONFIG) --cflags $(TEST_PKGS)))$(pkg_cflags)
+so_libs    = $(eval so_libs := $(shell $(PKG_CONFIG) --libs $(SO_PKGS)))$(so_libs)
+test_libs  = $(eval test_libs := $(shell $(PKG_CONFIG) --libs $(TEST_PKGS)))$(test_libs)
+
+COMPILE = $(COMPILER) $(EE_CPPFLAGS) $(CPPFLAGS) $(EE_CFLAGS) $(pkg_cflags) \
+          $(CFLAGS)
+
+# --- sources -----------------------------------------------------------------
+
+LAYERS    := base crypto envelope db provider keys columns sqlite
+EXT_SRC   := $(sort $(foreach l,$(LAYERS),$(wildcard ext/$l/*.c)))
+SO_OBJ    := $(EXT_SRC:%.c=$(OUT)/so/%.o)
+CORE_OBJ  := $(EXT_SRC:%.c=$(OUT)/core/%.o)
+
+# ext/*/x.c includes "schema_sql.h" for ee_schema_sql, made of sql/schema.sql
+GEN_HDR   := $(patsubst sql/%.sql,$(GEN)/%_sql.h,$(wildcard sql/*.sql))
+
+# tests/unit/<layer>_<module>.c is a program; a file without underscore (tap.c)
+# is linked into all of them, and into those of tests/fault
+UNIT_SRC  := $(sort $(wildcard tests/unit/*_*.c))
+HELP_SRC  := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
+FAULT_SRC := $(sort $(wildcard tests/fault/*.c))
+FUZZ_SRC  := $(sort $(wildcard tests/fuzz/*.c))
+# bench/ext_*.c are loadable extensions of their own, the rest are programs
+BENCH_EXT := $(sort $(wildcard bench/ext_*.c))
+BENCH_SRC := $(sort $(filter-out $(BENCH_EXT),$(wildcard bench/*.c)))
+
+prog       = $(patsubst %.c,$(OUT)/%,$(1))
+UNIT      := $(call prog,$(UNIT_SRC))
+FAULT     := $(call prog,$(FAULT_SRC))
+FUZZ      := $(call prog,$(FUZZ_SRC))
+BENCH     := $(call prog,$(BENCH_SRC))
+BENCH_SO  := $(BENCH_EXT:%.c=$(OUT)/%.so)
+HELP_OBJ  := $(HELP_SRC:%.c=$(OUT)/%.o)
+TEST_OBJ  := $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(HELP_SRC) $(FAULT_SRC) \
+               $(FUZZ_SRC) $(BENCH_SRC) $(BENCH_EXT))
+OBJ       := $(SO_OBJ) $(CORE_OBJ) $(TEST_OBJ)
+
+FORMATTED := $(wildcard $(foreach d,ext/*/ ext/ tests/*/ bench/,$d*.c $d*.h))
+
+# --- building ----------------------------------------------------------------
+
+.PHONY: all
+all: $(SO) ## build build/envelope.so
+
+$(SO): $(SO_OBJ)
+	$(COMPILE) $(SO_LDFLAGS) $(LDFLAGS) -o $@ $^ $(so_libs)
+
+$(OUT)/so/%.o: %.c $(OUT)/flags | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+# SQLITE_CORE: sqlite3_open() and the rest are called, not looked up in a table
+$(OUT)/core/%.o: %.c $(OUT)/flags | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(COMPILE) -DSQLITE_CORE -MMD -MP -c -o $@ $<
+
+$(BENCH_EXT:%.c=$(OUT)/%.o): $(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
+	@mkdir -p $(@D)
+	$(COMPILE) -DSQLITE_CORE -Itests -Itests/unit -MMD -MP -c -o $@ $<
+
+$(UNIT) $(FAULT): $(OUT)/%: $(OUT)/%.o $(HELP_OBJ) $(CORE_OBJ)
+	$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
+
+$(BENCH): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
+	$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
+
+$(FUZZ): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
+	$(COMPILE) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(test_libs) -lm
+
+$(BENCH_SO): $(OUT)/%.so: $(OUT)/%.o
+	$(COMPILE) $(SO_LDFLAGS) $(LDFLAGS) -o $@ $^ $(so_libs)
+
+# A SQL file becomes a C string: backslashes and quotes escaped, a \n a line.
+$(GEN)/%_sql.h: sql/%.sql Makefile
+	@mkdir -p $(@D)
+	@{ echo '/* made of $< by make */'; \
+	   echo 'static const char ee_$*_sql[] ='; \
+	   sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$$/\\n"/' $<; \
+	   echo '    "";'; } > $@
+
+# Changes only when the compiler or a flag does, and then rebuilds everything.
+$(OUT)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || \
+	    echo '$(COMPILE) $(LDFLAGS)' > $@
+
+.PHONY: FORCE
+FORCE:
+
+# Objects are kept, whatever make thinks of intermediate files.
+.SECONDARY: $(OBJ) $(GEN_HDR)
+
+-include $(OBJ:.o=.d)
+
+# --- using -------------------------------------------------------------------
+
+.PHONY: demo
+demo: ## install what is missing, build, and show the main job
+	@tests/setup.sh build
+	@$(MAKE) --no-print-directory all
+	@EE_EXTENSION='$(CURDIR)/$(SO)' sql/examples/demo.sh
+
+.PHONY: install
+install: all ## copy the extension to PREFIX/lib/sqlite3 (PREFIX, DESTDIR)
+	install -d '$(DESTDIR)$(PREFIX)/lib/sqlite3'
+	install -m 644 $(SO) '$(DESTDIR)$(PREFIX)/lib/sqlite3/envelope.so'
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s%s\n", $$1, $$2 }' \
+	    Makefile
+
+# --- testing -----------------------------------------------------------------
+
+RUN = EE_SCALE='$(EE_SCALE)' $(PYTHON) tests/run.py --extension $(SO) \
+      --jobs $(JOBS) $(if $(TESTS),--filter '$(TESTS)')
+AGAIN = +@$(MAKE) --no-print-directory
+
+.PHONY: test
+test: ## install what is missing, build, and run every test (TESTS=part)
+	@tests/setup.sh test
+	$(AGAIN) run-tests
+
+.PHONY: run-tests
+run-tests: $(SO) $(UNIT) ## the same without the installing (VARIANT=name)
+	@$(RUN) $(RUN_FLAGS) $(UNIT)
+
+.PHONY: check-clang
+check-clang: ## build by clang, and test
+	$(AGAIN) VARIANT=clang EE_SCALE=0.2 run-tests
+
+.PHONY: check-portable
+check-portable: ## build without AES instructions, and test
+	$(AGAIN) VARIANT=portable EE_SCALE=0.2 run-tests
+
+# Python is not built with ASan, so the runtime goes in by LD_PRELOAD; what
+# Python leaks is its own affair, so leaks are looked for in programs only.
+.PHONY: check-asan
+check-asan: export ASAN_OPTIONS = allocator_may_return_null=1:detect_stack_use_after_return=1
+check-asan: export UBSAN_OPTIONS = print_stacktrace=1
+check-asan: ## test under AddressSanitizer and UBSan
+	$(AGAIN) VARIANT=asan EE_SCALE=0.1 RUN_FLAGS="--timeout 900 \
+	    --preload $$($(CC) -print-file-name=libasan.so)" run-tests
+
+# The programs that tests start run under valgrind too, but for those that are
+# not ours.
+MEMCHECK = $(VALGRIND) -q --error-exitcode=99 --leak-check=full \
+    --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+    --suppressions=$(CURDIR)/tests/valgrind.supp --trace-children=yes \
+    --trace-children-skip=/bin/*,/usr/bin/env,/usr/bin/faketime,/usr/bin/strace
+
+.PHONY: check-valgrind
+check-valgrind: ## test under valgrind's memcheck
+	$(AGAIN) EE_SCALE=0.02 RUN_FLAGS='--timeout 1800 --wrap "$(MEMCHECK)"' \
+	    run-tests
+
+.PHONY: check-oom
+check-oom: $(FAULT) ## make every allocation fail in turn (tests/fault)
+	@$(RUN) --timeout 1200 --no-python $(FAULT)
+
+# --- fuzzing -----------------------------------------------------------------
+#
+# Seeds are in tests/fuzz/corpus/<name>; finds go to build/fuzz/corpus/<name>.
+
+fuzz_one = mkdir -p build/fuzz/corpus/$(1) tests/fuzz/corpus/$(1) && \
+    build/fuzz/tests/fuzz/$(1) -artifact_prefix=build/fuzz/$(1)- \
+        -max_total_time=$(2) -timeout=20 -rss_limit_mb=4096 \
+        -print_final_stats=1 -verbosity=0 \
+        build/fuzz/corpus/$(1) tests/fuzz/corpus/$(1)
+
+.PHONY: fuzz
+fuzz: ## explore one fuzz target for FUZZ_SECONDS (T=name)
+	@test -n '$(T)' || { echo 'make fuzz T=name, one of: $(notdir $(FUZZ_SRC:.c=))'; exit 2; }
+	$(AGAIN) VARIANT=fuzz build/fuzz/tests/fuzz/$(T)
+	@$(call fuzz_one,$(T),$(FUZZ_SECONDS))
+
+.PHONY: check-fuzz
+check-fuzz: ## replay every fuzz corpus, then look further for FUZZ_SECONDS each
+	$(AGAIN) VARIANT=fuzz fuzz-all
+
+.PHONY: fuzz-all
+fuzz-all: $(FUZZ)
+	@set -e; $(foreach t,$(notdir $(FUZZ_SRC:.c=)), \
+	    echo '--- fuzz $t: replay'; mkdir -p tests/fuzz/corpus/$t; \
+	    build/fuzz/tests/fuzz/$t -runs=0 -verbosity=0 tests/fuzz/corpus/$t; \
+	    echo '--- fuzz $t: $(FUZZ_SECONDS) s'; \
+	    $(call fuzz_one,$t,$(FUZZ_SECONDS));) \
+	echo '$(words $(FUZZ)) fuzz targets done'
+
+# --- speed -------------------------------------------------------------------
+
+.PHONY: bench
+bench: $(SO) $(BENCH) $(BENCH_SO) ## build and run the benchmarks (bench/README.md)
+	@EE_EXTENSION='$(CURDIR)/$(SO)' EE_BENCH='$(CURDIR)/$(OUT)/bench' \
+	    $(if $(wildcard bench/run.py),$(PYTHON) bench/run.py,bash bench/run.sh)
+
+.PHONY: check-budget
+check-budget: $(SO) $(BENCH) $(BENCH_SO) ## compare instruction counts with bench's budget (callgrind)
+	@EE_EXTENSION='$(CURDIR)/$(SO)' EE_BENCH='$(CURDIR)/$(OUT)/bench' \
+	    $(if $(wildcard bench/budget.py),$(PYTHON) bench/budget.py,bash bench/budget.sh)
+
+# --- reading -----------------------------------------------------------------
+
+LINTS := $(sort $(wildcard tests/lint/*.sh))
+
+.PHONY: lint
+lint: $(SO) ## layers, banned calls, sizes, rules without a citation, ...
+	@rc=0; $(foreach l,$(LINTS),sh $l || rc=1;) exit $$rc
+
+.PHONY: format
+format: ## rewrite C files as .clang-format says
+	$(CLANG_FORMAT) -i $(FORMATTED)
+
+.PHONY: format-check
+format-check: ## fail when `make format` would change something
+	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
+
+.PHONY: analyze
+analyze: $(GEN_HDR) ## clang-tidy and cppcheck
+	printf '%s\n' $(EXT_SRC) | xargs -P $(JOBS) -n 4 sh -c \
+	    '$(CLANG_TIDY) --quiet "$$@" -- -std=c11 $(EE_CPPFLAGS) $(pkg_cflags) \
+	    2>/dev/null' -
+	$(CPPCHECK) --quiet -j $(JOBS) --std=c11 --inline-suppr \
+	    --enable=warning,performance,portability --error-exitcode=1 \
+	    --suppress=missingIncludeSystem $(EE_CPPFLAGS) $(EXT_SRC)
+
+.PHONY: cover
+cover: ## line coverage of ext/ by the tests (needs lcov)
+	@command -v lcov > /dev/null || { echo 'cover: install lcov'; exit 1; }
+	@find build/cover -name '*.gcda' -delete 2> /dev/null || true
+	$(AGAIN) VARIANT=cover EE_SCALE=0.1 run-tests
+	@lcov -q -c -d build/cover -o build/cover/all.info
+	@lcov -q -e build/cover/all.info '$(CURDIR)/ext/*' -o build/cover/ext.info
+	@lcov --list build/cover/ext.info

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * oom.c: fails every allocation of every scenario, once and for ever.
+ *
+ * SQLite's allocator (which is ours too) and OpenSSL's are replaced by ones
+ * that count and fail. Allocation 1, 2, 3, … of a scenario fails until the
+ * scenario runs to its end untouched. Each time: no crash, the error says out
+ * of memory, nothing is half done, and the same work succeeds right after.
+ * Prints TAP.
+ */
+#include "unit/tap.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int sqlite3_envelope_init(sqlite3 *db, char **message, const void *api);
+
+/* ---- the failing allocators ---- */
+
+static struct {
+    bool armed;
+    bool for_ever;
+    long countdown;
+    long failures;
+} fault;
+
+static sqlite3_mem_methods real;
+
+static bool must_fail(void)
+{
+    if (!fault.armed) {
+        return false;
+    }
+    if (fault.countdown > 1) {
+        fault.countdown--;
+        return false;
+    }
+    if (fault.countdown == 1 || fault.for_ever) {
+        fault.countdown = 0;
+        fault.failures++;
+        return true;
+    }
+    return false;
+}
+
+static void *mem_malloc(int n)
+{
+    return must_fail() ? NULL : real.xMalloc(n);
+}
+
+static void *mem_realloc(void *p, int n)
+{
+    return must_fail() ? NULL : real.xRealloc(p, n);
+}
+
+static void *ossl_malloc(size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return must_fail() ? NULL : malloc(n);
+}
+
+static void *ossl_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return must_fail() ? NULL : realloc(p, n);
+}
+
+static void ossl_free(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(p);
+}
+
+static void install_allocators(void)
+{
+    sqlite3_mem_methods mine;
+
+    (void)CRYPTO_set_mem_functions(ossl_malloc, ossl_realloc, ossl_free);
+    (void)sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real);
+    mine = real;
+    mine.xMalloc = mem_malloc;
+    mine.xRealloc = mem_realloc;
+    (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &mine);
+    /* every allocation must reach the allocator */
+    (void)sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+}
+
+/* ---- scenarios ---- */
+
+struct scenario {
+    const char *name;
+    const char *before; /* run without faults on a fresh database */
+    const char *work;   /* under faults */
+    const char *after;  /* without faults: must give `expect` */
+    const char *expect;
+};
+
+#define KEY    "SELECT envelope_key_create('pii');"
+#define TABLE  "CREATE TABLE t(id INTEGER PRIMARY KEY, c);"
+#define SEALED KEY TABLE "INSERT INTO t VALUES(1, envelope_seal('a','pii',1));"
+#define OPENED "SELECT group_concat(envelope_open(c, id)) FROM t"
+
+static const struct scenario scenarios[] = {
+    {"create", "SELECT 1;", KEY,
+     "SELECT envelope_key_create('new'); SELECT count(*) FROM envelope_keys"
+     " WHERE name = 'new'",
+     "1"},
+    {"seal", KEY TABLE,
+     "INSERT INTO t VALUES(1, envelope_seal('a', 'pii', 1)),"
+     " (2, envelope_seal(x'62', 'pii', 2))",
+     "DELETE FROM t; INSERT INTO t VALUES(1, envelope_seal('a','pii',1)); "
+     OPENED,
+     "a"},
+    {"seal with a long context", KEY,
+     "SELECT envelope_seal('a', 'pii', zeroblob(5000), 'x', 1.5)",
+     "SELECT envelope_open(envelope_seal('a', 'pii', 'x'), 'x')", "a"},
+    {"open", SEALED, OPENED, OPENED, "a"},
+    {"open a long value",
+     SEALED "UPDATE t SET c = envelope_seal(zeroblob(5000), 'pii', 1);",
+     "SELECT length(envelope_open(c, id)) FROM t",
+     "SELECT length(envelope_open(c, id)) FROM t", "5000"},
+    {"open a wrong blob", SEALED,
+     "SELECT length(ifnull(envelope_is_sealed(c), 0)) FROM t", OPENED, "a"},
+    {"rewrap", SEALED "SELECT envelope_key_rotate('pii');",
+     "UPDATE t SET c = envelope_rewrap(c)",
+     "UPDATE t SET c = envelope_rewrap(c); " OPENED, "a"},
+    {"rotate", SEALED, "SELECT envelope_key_rotate('pii')",
+     "SELECT envelope_key_rotate('pii'); " OPENED, "a"},
+    {"set_state", SEALED, "SELECT envelope_key_set_state('pii', 'disabled')",
+     "SELECT envelope_key_set_state('pii', 'active'); " OPENED, "a"},
+    {"cmk_rotate", SEALED,
+     "SELECT envelope_cmk_rotate((SELECT cmks FROM envelope_keys))",
+     "SELECT envelope_key_rotate('pii'); " OPENED, "a"},
+    {"blind index", SEALED,
+     "SELECT envelope_seal_indexed('a', 'pii', 's', 1),"
+     " envelope_blind_index('a', 'pii', 's')",
+     "SELECT substr(envelope_seal_indexed('a', 'pii', 's'), 14, 16) ="
+     " envelope_blind_index('a', 'pii', 's')",
+     "1"},
+    {"information", SEALED,
+     "SELECT envelope_info(c), envelope_key_id(c), envelope_debug() FROM t;"
+     " SELECT * FROM envelope_keys",
+     OPENED, "a"},
+    {"settings", SEALED, "SELECT envelope_config('padding', 'on')", OPENED,
+     "a"},
+};
+
+/* ---- running them ---- */
+
+static char folder[] = "/tmp/envelope-oom-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[128];
+
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void remove_files(void)
+{
+    static const char *const names[] = {"t.db", "t.db-journal",
+                                        "t.db.keyring",
+                                        "t.db.keyring-journal"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)unlink(in_folder(names[i]));
+    }
+}
+
+/* NULL when it cannot be opened or the extension does not load. */
+static sqlite3 *open_db(void)
+{
+    sqlite3 *db = NULL;
+    char *message = NULL;
+    bool good = sqlite3_open(in_folder("t.db"), &db) == SQLITE_OK &&
+                sqlite3_envelope_init(db, &message, NULL) == SQLITE_OK;
+
+    sqlite3_free(message);
+    if (!good) {
+        (void)sqlite3_close(db);
+        return NULL;
+    }
+    (void)sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL);
+    return db;
+}
+
+/* Runs all of sql; out gets the last statement's first column. */
+static int run(sqlite3 *db, const char *sql, char *out, size_t size)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = SQLITE_OK;
+
+    while (rc == SQLITE_OK && *sql != '\0') {
+        rc = sqlite3_prepare_v2(db, sql, -1, &stmt, &sql);
+        while (rc == SQLITE_OK && stmt != NULL &&
+               (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+            const unsigned char *text = sqlite3_column_text(stmt, 0);
+
+            if (out != NULL) {
+                (void)snprintf(out, size, "%s", text ? (const char *)text : "");
+            }
+            rc = SQLITE_OK;
+        }
+        rc = rc == SQLITE_DONE ? SQLITE_OK : rc;
+        if (stmt != NULL) {
+            int finalized = sqlite3_finalize(stmt);
+
+            rc = rc == SQLITE_OK ? finalized : rc;
+        }
+        stmt = NULL;
+    }
+    return rc;
+}
+
+static bool looks_like_oom(sqlite3 *db, int rc)
+{
+    const char *text = sqlite3_errmsg(db);
+
+    return rc == SQLITE_NOMEM || rc == SQLITE_IOERR_NOMEM ||
+           strstr(text, "memory") != NULL;
+}
+
+enum outcome { CLEAN, FAILED_WELL, FAILED_BADLY };
+
+static enum outcome check_after(const struct scenario *s, sqlite3 *db, long n)
+{
+    char got[256] = "";
+    int rc = run(db, s->after, got, sizeof got);
+
+    if (rc != SQLITE_OK || strcmp(got, s->expect) != 0) {
+        (void)printf("# %s, allocation %ld: afterwards '%s' (%d, %s)\n",
+                     s->name, n, got, rc, sqlite3_errmsg(db));
+        return FAILED_BADLY;
+    }
+    return CLEAN;
+}
+
+/* One run with allocation n failing; on a connection of its own, so that what
+ * a connection allocates lazily is allocated under faults, too. */
+static enum outcome attempt(const struct scenario *s, long n, bool for_ever)
+{
+    enum outcome outcome = CLEAN;
+    sqlite3 *db = NULL;
+    int rc = SQLITE_OK;
+
+    remove_files();
+    db = open_db();
+    if (db == NULL || run(db, s->before, NULL, 0) != SQLITE_OK) {
+        (void)printf("# %s: cannot start: %s\n", s->name, sqlite3_errmsg(db));
+        (void)sqlite3_close(db);
+        return FAILED_BADLY;
+    }
+    (void)sqlite3_close(db);
+    db = open_db();
+    fault.for_ever = for_ever;
+    fault.countdown = n;
+    fault.failures = 0;
+    fault.armed = true;
+    rc = run(db, s->work, NULL, 0);
+    fault.armed = false;
+    if (fault.failures > 0 && rc != SQLITE_OK && !looks_like_oom(db, rc)) {
+        (void)printf("# %s, allocation %ld: %d %s\n", s->name, n, rc,
+                     sqlite3_errmsg(db));
+        outcome = FAILED_BADLY;
+    } else if (fault.failures == 0 && rc != SQLITE_OK) {
+        (void)printf("# %s without a fault: %s\n", s->name,
+                     sqlite3_errmsg(db));
+        outcome = FAILED_BADLY;
+    } else {
+        outcome = check_after(s, db, n);
+    }
+    if (sqlite3_close(db) != SQLITE_OK) {
+        (void)printf("# %s, allocation %ld: cannot close\n", s->name, n);
+        outcome = FAILED_BADLY;
+    }
+    return outcome == CLEAN && fault.failures > 0 ? FAILED_WELL : outcome;
+}
+
+static long sweep(const struct scenario *s, bool for_ever)
+{
+    const char *scale = getenv("EE_SCALE");
+    const long step = scale != NULL && atof(scale) < 1 ? 7 : 1;
+    enum outcome outcome = FAILED_WELL;
+    long n = 0;
+
+    for (n = 1; outcome == FAILED_WELL && n < 100000; n += step) {
+        outcome = attempt(s, n, for_ever);
+    }
+    ok(outcome == CLEAN, "%s: %ld allocations fail %s, nothing is lost",
+       s->name, n - 1 - step, for_ever ? "for ever" : "once");
+    return n;
+}
+
+static void make_key_file(void)
+{
+    uint8_t key[32];
+    int fd = open(in_folder("key"), O_CREAT | O_WRONLY, 0600);
+
+    memset(key, 7, sizeof key);
+    if (fd < 0 || write(fd, key, sizeof key) != (ssize_t)sizeof key) {
+        exit(2);
+    }
+    (void)close(fd);
+    (void)setenv("ENVELOPE_KEYFILE", in_folder("key"), 1);
+    (void)unsetenv("ENVELOPE_PASSPHRASE");
+    (void)unsetenv("ENVELOPE_CMK");
+}
+
+int main(int argc, char **argv)
+{
+    long total = 0;
+
+    install_allocators();
+    if (mkdtemp(folder) == NULL) {
+        return 2;
+    }
+    make_key_file();
+    for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
+        if (argc > 1 && strcmp(argv[1], scenarios[i].name) != 0) {
+            continue;
+        }
+        total += sweep(&scenarios[i], false);
+        total += sweep(&scenarios[i], true);
+    }
+    (void)printf("# %ld runs\n", total);
+    remove_files();
+    (void)unlink(in_folder("key"));
+    (void)rmdir(folder);
+    return done();
+}
