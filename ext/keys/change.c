@@ -29,21 +29,15 @@ int ee_keys_lock(struct ee_keys *k, const struct ee_key_entry *e, bool *stale,
     int rc = ee_store_lock(&k->statements, e->schema, err);
 
     *stale = false;
-    if (rc == EE_OK) {
-        rc = ee_store_current(&k->statements, e->schema, e->record.name, &r, &m,
-                              err);
+    if (rc == EE_OK) { /* what was verified before the lock, again behind it */
+        rc = ee_keys_verify(k, e->schema, e->kek, &r, &m, err);
     }
-    if (rc == EE_KEY_UNKNOWN ||
-        (rc == EE_OK && !ee_manifest_same(&m, &e->manifest))) {
+    if (rc == EE_OK && !ee_manifest_same(&m, &e->manifest)) {
         *stale = true;
-        return ee_fail(err, EE_BUSY,
-                       "key %s is being changed by another connection; try "
-                       "again",
-                       e->record.name);
-    }
-    if (rc == EE_OK) {
-        /* what was verified before the lock, again behind it */
-        rc = ee_keys_verify(k, e->schema, e->kek, &e->record, &m, err);
+        rc = ee_fail(err, EE_BUSY,
+                     "key %s is being changed by another connection; try "
+                     "again",
+                     e->record.name);
     }
     return rc;
 }

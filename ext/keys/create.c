@@ -32,6 +32,25 @@ static int name_is_free(struct ee_keys *k, const struct ee_key_name *name,
     return rc == EE_KEY_UNKNOWN ? EE_OK : rc;
 }
 
+static int create_tables(struct ee_keys *k, const char *schema,
+                         struct ee_error *err)
+{
+    bool ours = false;
+    int rc = ee_store_create_tables(k->db, schema, err);
+
+    if (rc == EE_OK) {
+        rc = ee_store_exists(&k->statements, schema, &ours, err);
+    }
+    if (rc == EE_OK && !ours) {
+        rc = ee_fail(err, EE_CONFIG,
+                     "%s has a table or view named envelope_key, "
+                     "envelope_key_wrap or envelope_key_manifest that is not "
+                     "ours",
+                     schema);
+    }
+    return rc;
+}
+
 static int write_key(struct ee_keys *k, const struct ee_key_name *name,
                      const struct ee_draft *draft, struct ee_error *err)
 {
@@ -41,7 +60,7 @@ static int write_key(struct ee_keys *k, const struct ee_key_name *name,
     if (rc != EE_OK) {
         return rc;
     }
-    rc = ee_store_create_tables(k->db, name->schema, err);
+    rc = create_tables(k, name->schema, err);
     if (rc == EE_OK) {
         rc = name_is_free(k, name, err); /* now that nobody else can write */
     }
@@ -64,6 +83,9 @@ int ee_keys_create(struct ee_keys *k, const char *text, size_t n,
 
     if (rc == EE_OK) {
         default_schema(&name);
+        rc = ee_keys_check_schema(k, name.schema, err);
+    }
+    if (rc == EE_OK) {
         rc = ee_keys_ready(k, err);
     }
     if (rc == EE_OK) {

@@ -46,8 +46,9 @@ static bool id_is_taken(struct ee_keys *k, const uint8_t *key_id)
 {
     struct ee_key_record ignored;
     struct ee_error why;
+    char schema[EE_SCHEMA_MAX];
 
-    return ee_keys_describe(k, key_id, &ignored, &why) == EE_OK;
+    return ee_keys_describe(k, key_id, &ignored, schema, &why) == EE_OK;
 }
 
 int ee_draft_draw(struct ee_keys *k, struct ee_draft *d, struct ee_error *err)

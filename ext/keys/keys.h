@@ -8,7 +8,8 @@
  * seen by the next statement, at the cost of one look-up for each.
  *
  * files: resolve.c (name or id to a checked entry), load.c (unwrap by a
- * provider), verify.c (tags), create.c, rotate.c, state.c.
+ * provider), warm.c (all versions of a name), verify.c (tags), create.c,
+ * rotate.c, state.c, change.c (what the last two share).
  */
 #ifndef EE_KEYS_KEYS_H
 #define EE_KEYS_KEYS_H
@@ -63,10 +64,15 @@ int ee_keys_current_of(struct ee_keys *k, struct ee_key_entry *entry,
                        uint64_t moment, struct ee_key_entry **out,
                        struct ee_error *err) EE_CHECKED;
 
-/* What the tables say of a key id, found but not verified: for information. */
+/* What the tables say of a key id, found but not verified: for information.
+ * schema: EE_SCHEMA_MAX chars, where it was found. */
 int ee_keys_describe(struct ee_keys *k, const uint8_t *key_id,
-                     struct ee_key_record *out,
+                     struct ee_key_record *out, char *schema,
                      struct ee_error *err) EE_CHECKED;
+
+/* Loads every version of a name that may open, current one last. *out: it. */
+int ee_keys_warm(struct ee_keys *k, const char *name, size_t n, uint64_t moment,
+                 struct ee_key_entry **out, struct ee_error *err) EE_CHECKED;
 
 /* Makes the first version of a name, wrapped under each of the CMKs.
  * key_id: EE_KEY_ID_BYTES, the new key's. */
@@ -84,6 +90,11 @@ int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
 
 /* ---- between the files of this folder ---- */
 
+/* Keys may have changed: every running statement looks again. Called by the
+ * table envelope_keys, too, when a transaction with a key change is rolled
+ * back, whole or to a savepoint. */
+void ee_keys_changed(struct ee_keys *k);
+
 /* A name as typed, split: schema is empty when not given. */
 struct ee_key_name {
     char schema[EE_SCHEMA_MAX];
@@ -92,6 +103,10 @@ struct ee_key_name {
 
 int ee_key_name_parse(struct ee_key_name *out, const char *text, size_t n,
                       struct ee_error *err) EE_CHECKED;
+
+/* EE_OK when schema is empty or attached. */
+int ee_keys_check_schema(struct ee_keys *k, const char *schema,
+                         struct ee_error *err) EE_CHECKED;
 
 /* Calls visit for main, the attached databases in order, then temp, until it
  * returns other than EE_KEY_UNKNOWN; returns that. */
@@ -111,12 +126,12 @@ int ee_keys_unwrap(struct ee_keys *k, const char *schema,
                    const struct ee_key_record *r, struct ee_kek **out,
                    struct ee_error *err) EE_CHECKED;
 
-/* Checks tag1, tag2 and the manifest (FORMAT R27), reading the other
- * versions' tags. */
+/* Reads the record and the manifest of a KEK and checks tag1, tag2 and the
+ * manifest's tag (FORMAT R27), all at one moment: another connection may be
+ * rotating. *r and *m are verified on success only. */
 int ee_keys_verify(struct ee_keys *k, const char *schema,
-                   const struct ee_kek *kek, const struct ee_key_record *r,
-                   const struct ee_key_manifest *m,
-                   struct ee_error *err) EE_CHECKED;
+                   const struct ee_kek *kek, struct ee_key_record *r,
+                   struct ee_key_manifest *m, struct ee_error *err) EE_CHECKED;
 
 /* Wraps a payload under a CMK. wrapped: EE_CMK_WRAPPED_MAX bytes. */
 int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
@@ -139,6 +154,7 @@ int ee_keys_lock(struct ee_keys *k, const struct ee_key_entry *e, bool *stale,
 /* A write to the key tables: all or nothing. Its statements are prepared
  * before it starts, so that taking it back needs no memory. */
 struct ee_write {
+    bool inner; /* inside the application's transaction */
     sqlite3_stmt *release;
     sqlite3_stmt *undo;
 };

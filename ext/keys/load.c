@@ -63,12 +63,21 @@ static int unwrap_any(struct unwrap_work *w, const struct ee_wrap *list,
     return rc;
 }
 
-/* The provider's words, with the key's name before them. */
-static int name_the_key(const struct ee_key_record *r, int rc,
-                        struct ee_error *err)
+/* The provider's words, with the key's name before them. The fields of the
+ * record are authenticated with the payload, so a provider that refuses it
+ * most often means an edited table. */
+static int name_the_key(const struct ee_key_record *r, const char *schema,
+                        int rc, struct ee_error *err)
 {
     char why[sizeof err->msg];
 
+    if (rc == EE_AUTH) {
+        return ee_fail(err, rc,
+                       "key %s version %u is not available: its row in "
+                       "%s.envelope_key or envelope_key_wrap was altered, or "
+                       "its CMK is another one",
+                       r->name, r->version, schema);
+    }
     memcpy(why, err->msg, sizeof why);
     return ee_fail(err, rc, "key %s version %u is not available: %s", r->name,
                    r->version, why);
@@ -116,7 +125,7 @@ int ee_keys_unwrap(struct ee_keys *k, const char *schema,
         rc = kek_from_payload(k, r, w.payload, out, err);
     }
     if (rc != EE_OK && rc != EE_NOMEM) {
-        rc = name_the_key(r, rc, err);
+        rc = name_the_key(r, schema, rc, err);
     }
     ee_wraps_free(list);
     ee_cell_free(w.payload);
@@ -151,25 +160,27 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
     return rc;
 }
 
-/* The entry may already hold a verified record: then nothing changed. */
+/* The entry may already hold this verified record: then nothing changed. */
 static int check_entry(struct ee_keys *k, const char *schema,
                        const struct ee_key_record *r,
                        const struct ee_key_manifest *m, struct ee_key_entry *e,
                        struct ee_error *err)
 {
+    struct ee_key_record record;
+    struct ee_key_manifest manifest;
     int rc = EE_OK;
 
     if (strcmp(e->schema, schema) == 0 && ee_record_same(&e->record, r) &&
         ee_manifest_same(&e->manifest, m)) {
         return EE_OK;
     }
-    rc = ee_keys_verify(k, schema, e->kek, r, m, err);
+    rc = ee_keys_verify(k, schema, e->kek, &record, &manifest, err);
     if (rc == EE_OK) {
-        e->record = *r;
-        e->manifest = *m;
+        e->record = record;
+        e->manifest = manifest;
         (void)sqlite3_snprintf(sizeof e->schema, e->schema, "%s", schema);
         (void)sqlite3_snprintf(sizeof e->qualified, e->qualified, "%s:%s",
-                               schema, r->name);
+                               schema, record.name);
     }
     return rc;
 }

@@ -32,6 +32,19 @@ int ee_key_name_parse(struct ee_key_name *out, const char *text, size_t n,
     return rc;
 }
 
+int ee_keys_check_schema(struct ee_keys *k, const char *schema,
+                         struct ee_error *err)
+{
+    /* SQLite opens temp when it is first used */
+    if (schema[0] != '\0' && sqlite3_stricmp(schema, "temp") != 0 &&
+        sqlite3_db_readonly(k->db, schema) < 0) {
+        return ee_fail(err, EE_MISUSE,
+                       "no database %s is attached, so there is no key in it",
+                       schema);
+    }
+    return EE_OK;
+}
+
 /* The attached databases' names, copied: an application may attach while a
  * provider works. temp is last. */
 int ee_keys_each_schema(struct ee_keys *k,
@@ -53,6 +66,9 @@ int ee_keys_each_schema(struct ee_keys *k,
     }
     rc = EE_KEY_UNKNOWN;
     while (rc == EE_KEY_UNKNOWN && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (sqlite3_column_bytes(stmt, 0) >= EE_SCHEMA_MAX) {
+            continue; /* no key can be made in it, either */
+        }
         (void)sqlite3_snprintf(sizeof schema, schema, "%s",
                                sqlite3_column_text(stmt, 0));
         rc = visit(arg, schema, err);
@@ -205,6 +221,9 @@ static int find_name(struct ee_keys *k, const char *text, size_t n,
     int rc = ee_key_name_parse(&name, text, n, err);
 
     if (rc == EE_OK) {
+        rc = ee_keys_check_schema(k, name.schema, err);
+    }
+    if (rc == EE_OK) {
         rc = ee_keys_each_schema(k, look_for_name, &s, err);
     }
     if (rc != EE_KEY_UNKNOWN) {
@@ -232,6 +251,10 @@ int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
         return EE_OK;
     }
     rc = find_name(k, name, n, &e, err);
+    if (rc == EE_OK && e->record.version != e->manifest.current) {
+        /* rotated by another connection between search and verification */
+        rc = find_name(k, name, n, &e, err);
+    }
     if (rc == EE_OK && !may_seal(e)) {
         rc = refuse_to_seal(&e->record, err);
     }
@@ -262,11 +285,13 @@ int ee_keys_current_of(struct ee_keys *k, struct ee_key_entry *entry,
 }
 
 int ee_keys_describe(struct ee_keys *k, const uint8_t *key_id,
-                     struct ee_key_record *out, struct ee_error *err)
+                     struct ee_key_record *out, char *schema,
+                     struct ee_error *err)
 {
     struct id_search s = {.k = k, .key_id = key_id};
     int rc = search_id(&s, NULL, err);
 
     *out = s.record;
+    memcpy(schema, s.schema, sizeof s.schema);
     return rc;
 }

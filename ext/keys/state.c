@@ -88,14 +88,22 @@ static int check_target(uint8_t state, struct ee_error *err)
                    "a key state is 'active', 'decrypt-only' or 'disabled'");
 }
 
-/* The record of a key id, when text is one that is known here. */
+/* The record and the qualified name of a key id, when text is one that is
+ * known here. */
 static bool is_key_id(struct ee_keys *k, const char *text, size_t n,
-                      uint8_t *key_id, struct ee_key_record *r)
+                      uint8_t *key_id, struct ee_key_record *r,
+                      char qualified[EE_SCHEMA_MAX + EE_NAME_MAX])
 {
     struct ee_error ignored;
+    char schema[EE_SCHEMA_MAX];
 
-    return ee_unhex(key_id, EE_KEY_ID_BYTES, text, n) &&
-           ee_keys_describe(k, key_id, r, &ignored) == EE_OK;
+    if (!ee_unhex(key_id, EE_KEY_ID_BYTES, text, n) ||
+        ee_keys_describe(k, key_id, r, schema, &ignored) != EE_OK) {
+        return false;
+    }
+    (void)sqlite3_snprintf(EE_SCHEMA_MAX + EE_NAME_MAX, qualified, "%s:%s",
+                           schema, r->name);
+    return true;
 }
 
 int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
@@ -104,12 +112,13 @@ int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
     struct change c = {.k = k, .state = state};
     struct ee_key_entry *e = NULL;
     struct ee_key_record r;
+    char qualified[EE_SCHEMA_MAX + EE_NAME_MAX];
     uint8_t key_id[EE_KEY_ID_BYTES];
     int rc = check_target(state, err);
 
-    if (rc == EE_OK && is_key_id(k, name, n, key_id, &r)) {
+    if (rc == EE_OK && is_key_id(k, name, n, key_id, &r, qualified)) {
         c.only = key_id;
-        name = r.name;
+        name = qualified;
         n = strlen(name);
     }
     if (rc == EE_OK) {

@@ -21,6 +21,14 @@ int ee_store_by_id(struct ee_statements *s, const char *schema,
                    const uint8_t *key_id, struct ee_key_record *r,
                    struct ee_key_manifest *m, struct ee_error *err) EE_CHECKED;
 
+/* The same, but leaves the statement open in *held: until the caller gives it
+ * back with ee_statement_put(), also on failure, what else is read of the
+ * schema is of the same moment. key_id must outlive it. */
+int ee_store_hold(struct ee_statements *s, const char *schema,
+                  const uint8_t *key_id, struct ee_key_record *r,
+                  struct ee_key_manifest *m, sqlite3_stmt **held,
+                  struct ee_error *err) EE_CHECKED;
+
 /* The record of a name's current version, and the name's manifest. */
 int ee_store_current(struct ee_statements *s, const char *schema,
                      const char *name, struct ee_key_record *r,

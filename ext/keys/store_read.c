@@ -4,15 +4,17 @@
  */
 #include "keys/store.h"
 
+#include "base/secret.h"
+
 #include <string.h>
 
 static const char doing[] = "read the key tables";
 
 #define RECORD_COLUMNS                                                         \
     "k.name, k.version, k.suite, k.state, k.origin, k.created, "               \
-    "k.generation, k.fingerprint, k.tag1, k.tag2"
+    "k.generation, k.fingerprint, k.tag1, k.tag2, k.key_id"
 #define MANIFEST_COLUMNS "m.generation, m.current, m.tag"
-enum { RECORD_COUNT = 10 };
+enum { RECORD_COUNT = 11 };
 
 static const char by_id[] =
     "SELECT " RECORD_COLUMNS ", " MANIFEST_COLUMNS " FROM \"%w\".envelope_key k"
@@ -55,6 +57,7 @@ static bool read_record(sqlite3_stmt *stmt, struct ee_key_record *r)
     const char *name = (const char *)sqlite3_column_text(stmt, 0);
     const size_t n = (size_t)sqlite3_column_bytes(stmt, 0);
     struct ee_error ignored;
+    uint8_t key_id[EE_KEY_ID_BYTES];
     uint64_t version = 0;
     uint64_t suite = 0;
 
@@ -74,7 +77,9 @@ static bool read_record(sqlite3_stmt *stmt, struct ee_key_record *r)
     return r->state != 0 && r->origin != 0 &&
            ee_sql_blob_is(stmt, 7, r->fingerprint, sizeof r->fingerprint) &&
            ee_sql_blob_is(stmt, 8, r->tag1, sizeof r->tag1) &&
-           ee_sql_blob_is(stmt, 9, r->tag2, sizeof r->tag2);
+           ee_sql_blob_is(stmt, 9, r->tag2, sizeof r->tag2) &&
+           ee_sql_blob_is(stmt, 10, key_id, sizeof key_id) &&
+           ee_equal(key_id, r->fingerprint, sizeof key_id); /* FORMAT R10 */
 }
 
 static bool read_manifest(sqlite3_stmt *stmt, int first,
@@ -142,23 +147,29 @@ static int read_row(struct ee_statements *s, sqlite3_stmt *stmt,
                              : ee_sql_fail(s->db, rc, doing, err);
 }
 
+int ee_store_hold(struct ee_statements *s, const char *schema,
+                  const uint8_t *key_id, struct ee_key_record *r,
+                  struct ee_key_manifest *m, sqlite3_stmt **held,
+                  struct ee_error *err)
+{
+    int rc = open_query(s, held, by_id, schema, err);
+
+    if (rc == EE_OK) {
+        (void)sqlite3_bind_blob(*held, 1, key_id, EE_KEY_ID_BYTES,
+                                SQLITE_STATIC);
+        rc = read_row(s, *held, r, m, err);
+    }
+    return rc;
+}
+
 int ee_store_by_id(struct ee_statements *s, const char *schema,
                    const uint8_t *key_id, struct ee_key_record *r,
                    struct ee_key_manifest *m, struct ee_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
-    int rc = open_query(s, &stmt, by_id, schema, err);
+    sqlite3_stmt *held = NULL;
+    int rc = ee_store_hold(s, schema, key_id, r, m, &held, err);
 
-    if (rc == EE_OK) {
-        (void)sqlite3_bind_blob(stmt, 1, key_id, EE_KEY_ID_BYTES,
-                                SQLITE_STATIC);
-        rc = read_row(s, stmt, r, m, err);
-    }
-    if (rc == EE_OK && memcmp(r->fingerprint, key_id, EE_KEY_ID_BYTES) != 0) {
-        /* lint: memcmp on public bytes */
-        rc = tampered(err);
-    }
-    ee_statement_put(s, stmt);
+    ee_statement_put(s, held);
     return rc;
 }
 

@@ -27,9 +27,9 @@ static bool record_is_right(const struct ee_kek *kek,
     return ee_equal(tag, r->tag2, sizeof tag);
 }
 
-int ee_keys_verify(struct ee_keys *k, const char *schema,
-                   const struct ee_kek *kek, const struct ee_key_record *r,
-                   const struct ee_key_manifest *m, struct ee_error *err)
+static int check_tags(struct ee_keys *k, const char *schema,
+                      const struct ee_kek *kek, const struct ee_key_record *r,
+                      const struct ee_key_manifest *m, struct ee_error *err)
 {
     uint8_t tag[EE_MAC_BYTES];
     uint8_t *tags = NULL;
@@ -48,5 +48,24 @@ int ee_keys_verify(struct ee_keys *k, const char *schema,
         }
     }
     sqlite3_free(tags);
+    return rc;
+}
+
+int ee_keys_verify(struct ee_keys *k, const char *schema,
+                   const struct ee_kek *kek, struct ee_key_record *r,
+                   struct ee_key_manifest *m, struct ee_error *err)
+{
+    sqlite3_stmt *held = NULL;
+    int rc =
+        ee_store_hold(&k->statements, schema, kek->key_id, r, m, &held, err);
+
+    if (rc == EE_KEY_UNKNOWN) {
+        rc = ee_fail(err, EE_BUSY,
+                     "the key was removed from %s by another connection",
+                     schema);
+    } else if (rc == EE_OK) {
+        rc = check_tags(k, schema, kek, r, m, err);
+    }
+    ee_statement_put(&k->statements, held);
     return rc;
 }

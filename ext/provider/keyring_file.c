@@ -26,6 +26,8 @@
 #define SUFFIX_ROOM 48 /* ".new-PID-random" and "-journal" */
 #define LOOKUP_MAX  16384
 
+#define SMALLEST_PAGE 512 /* of SQLite; its files are whole pages */
+
 /* The last bytes of a long path, from the start of a character. */
 static const char *short_end(const char *path)
 {
@@ -187,6 +189,25 @@ static int check_file(const struct ee_keyring_path *p, const struct stat *st,
     return EE_OK;
 }
 
+/* SQLite would read a file cut within its last page as if zeros followed. A
+ * journal beside it, from a crash, may bring back what is missing. */
+static int check_size(const struct ee_keyring_path *p, const struct stat *st,
+                      struct ee_error *err)
+{
+    char journal[EE_KEYRING_PATH_MAX];
+
+    (void)snprintf(journal, sizeof journal, "%.*s-journal",
+                   EE_KEYRING_PATH_MAX - SUFFIX_ROOM, p->file);
+    if (st->st_size == 0 ||
+        (st->st_size % SMALLEST_PAGE != 0 && access(journal, F_OK) != 0)) {
+        return ee_fail(err, EE_TAMPERED,
+                       "keyring %s is %s: restore it from a backup", p->shown,
+                       st->st_size == 0 ? "empty, hence damaged"
+                                        : "damaged or truncated");
+    }
+    return EE_OK;
+}
+
 int ee_keyring_check(const struct ee_keyring_path *p, bool *exists,
                      struct ee_error *err)
 {
@@ -202,13 +223,7 @@ int ee_keyring_check(const struct ee_keyring_path *p, bool *exists,
     if (rc == EE_OK) {
         rc = check_dir(p, *exists ? &st : NULL, err);
     }
-    if (rc == EE_OK && *exists && st.st_size == 0) {
-        rc = ee_fail(err, EE_TAMPERED,
-                     "keyring %s is empty, hence damaged or truncated: "
-                     "restore it from a backup",
-                     p->shown);
-    }
-    return rc;
+    return rc == EE_OK && *exists ? check_size(p, &st, err) : rc;
 }
 
 int ee_keyring_temp_make(const struct ee_keyring_path *p, char *temp,

@@ -198,10 +198,13 @@ int ee_keyring_store_load(struct ee_keyring_store *s,
     if (status == EE_OK) {
         status = load_cmks(s, image, err);
     }
-    if (!outer) {
-        ee_keyring_store_rollback(s);
+    if (!outer && status == EE_OK) { /* out of memory can fail even this */
+        status = ee_keyring_store_commit(s, err);
     }
     if (status != EE_OK) {
+        if (!outer) {
+            ee_keyring_store_rollback(s);
+        }
         ee_keyring_image_clear(image);
     }
     return status;

@@ -37,7 +37,7 @@ static void fn_rotate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     const struct ee_call call = ee_call(ctx, "envelope_cmk_rotate");
     struct ee_session session = {0};
     struct ee_provider *p = NULL;
-    struct ee_error err;
+    struct ee_error err = {0};
     uint32_t version = 0;
     int rc = open_cmk(&call, argv[0], &session, &p, &err);
 
@@ -60,7 +60,7 @@ static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     const sqlite3_int64 version = sqlite3_value_int64(argv[1]);
     struct ee_session session = {0};
     struct ee_provider *p = NULL;
-    struct ee_error err;
+    struct ee_error err = {0};
     int rc = EE_OK;
 
     (void)argc;

@@ -132,7 +132,7 @@ static int configure(const struct ee_call *call, int argc, sqlite3_value **argv,
 static void fn_config(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_call call = ee_call(ctx, "envelope_config");
-    struct ee_error err;
+    struct ee_error err = {0};
 
     if (configure(&call, argc, argv, &err) != EE_OK) {
         ee_call_fail(&call, &err);

@@ -12,7 +12,7 @@ static void fn_seal_indexed(sqlite3_context *ctx, int argc,
                             sqlite3_value **argv)
 {
     const struct ee_call call = ee_call(ctx, "envelope_seal_indexed");
-    struct ee_error err;
+    struct ee_error err = {0};
     int rc = EE_OK;
 
     if (argc < 3) {
@@ -32,7 +32,7 @@ static void fn_blind_index(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_call call = ee_call(ctx, "envelope_blind_index");
     struct ee_key_entry *key = NULL;
-    struct ee_error err;
+    struct ee_error err = {0};
     struct ee_value value;
     uint8_t index[EE_INDEX_BYTES];
     int rc = EE_OK;

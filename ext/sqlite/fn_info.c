@@ -14,7 +14,7 @@ static void fn_is_sealed(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err;
+    struct ee_error err = {0};
 
     (void)argc;
     sqlite3_result_int(ctx,
@@ -27,7 +27,7 @@ static void fn_key_id(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     char hex[2 * EE_KEY_ID_BYTES + 1];
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err;
+    struct ee_error err = {0};
 
     (void)argc;
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
@@ -63,11 +63,12 @@ static void append_key(sqlite3_str *json, struct ee_keys *keys,
 {
     struct ee_key_record r;
     struct ee_error ignored;
+    char schema[EE_SCHEMA_MAX];
     char hex[2 * EE_KEY_ID_BYTES + 1];
 
     ee_hex(hex, ee_bytes(key_id, EE_KEY_ID_BYTES));
     sqlite3_str_appendf(json, ",\"key_id\":\"%s\"", hex);
-    if (ee_keys_describe(keys, key_id, &r, &ignored) == EE_OK) {
+    if (ee_keys_describe(keys, key_id, &r, schema, &ignored) == EE_OK) {
         sqlite3_str_appendf(json,
                             ",\"key\":\"%s\",\"key_version\":%u,"
                             "\"key_state\":\"%s\"",
@@ -80,7 +81,7 @@ static void fn_info(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     const struct ee_call call = ee_call(ctx, "envelope_info");
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err;
+    struct ee_error err = {0};
     sqlite3_str *json = NULL;
 
     (void)argc;
@@ -130,7 +131,7 @@ static void append_memory(sqlite3_str *json)
 static void fn_debug(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_call call = ee_call(ctx, "envelope_debug");
-    struct ee_error err;
+    struct ee_error err = {0};
     sqlite3_str *json = NULL;
 
     (void)argc;

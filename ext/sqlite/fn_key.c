@@ -90,6 +90,9 @@ static int create(const struct ee_call *call, int argc, sqlite3_value **argv,
         rc = ee_key_name_parse(&parsed, (const char *)name.p, name.n, err);
     }
     if (rc == EE_OK) {
+        rc = ee_keys_check_schema(&call->conn->keys, parsed.schema, err);
+    }
+    if (rc == EE_OK) {
         rc = read_cmks(count, argv + 1, cmks, err);
     }
     if (rc == EE_OK && count == 0) {
@@ -109,7 +112,7 @@ static void fn_create(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_call call = ee_call(ctx, "envelope_key_create");
     uint8_t key_id[EE_KEY_ID_BYTES];
-    struct ee_error err;
+    struct ee_error err = {0};
     int rc = EE_OK;
 
     if (argc < 1) {
@@ -131,7 +134,7 @@ static void fn_rotate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     const struct ee_call call = ee_call(ctx, "envelope_key_rotate");
     uint8_t key_id[EE_KEY_ID_BYTES];
     struct ee_bytes name;
-    struct ee_error err;
+    struct ee_error err = {0};
     int rc = ee_call_text(argv[0], "the key name", &name, &err);
 
     (void)argc;
@@ -151,7 +154,7 @@ static void fn_set_state(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     const struct ee_call call = ee_call(ctx, "envelope_key_set_state");
     struct ee_bytes name;
     struct ee_bytes state;
-    struct ee_error err;
+    struct ee_error err = {0};
     int rc = ee_call_text(argv[0], "the key name", &name, &err);
 
     (void)argc;
@@ -169,20 +172,20 @@ static void fn_set_state(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     sqlite3_result_value(ctx, argv[1]);
 }
 
-/* Loads the key's current version, so that no provider is called inside the
- * write transaction that follows. */
+/* Loads every version of the key that may open, so that no provider is called
+ * inside the write transaction that follows. */
 static void fn_open_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_call call = ee_call(ctx, "envelope_key_open");
     struct ee_key_entry *key = NULL;
     struct ee_bytes name;
-    struct ee_error err;
+    struct ee_error err = {0};
     int rc = ee_call_text(argv[0], "the key name", &name, &err);
 
     (void)argc;
     if (rc == EE_OK) {
-        rc = ee_keys_for_seal(&call.conn->keys, (const char *)name.p, name.n,
-                              ee_call_moment(&call), &key, &err);
+        rc = ee_keys_warm(&call.conn->keys, (const char *)name.p, name.n,
+                          ee_call_moment(&call), &key, &err);
     }
     if (rc != EE_OK) {
         ee_call_fail(&call, &err);

@@ -21,7 +21,7 @@ static int fail_arguments(const char *usage, struct ee_error *err)
 static void fn_seal(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_call call = ee_call(ctx, "envelope_seal");
-    struct ee_error err;
+    struct ee_error err = {0};
     int rc = EE_OK;
 
     if (argc < 2) {
@@ -81,7 +81,7 @@ static void fn_open(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     const struct ee_call call = ee_call(ctx, "envelope_open");
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err;
+    struct ee_error err = {0};
     int rc = EE_OK;
 
     if (argc < 1) {
@@ -170,7 +170,7 @@ static void fn_rewrap(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     const struct ee_call call = ee_call(ctx, "envelope_rewrap");
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err;
+    struct ee_error err = {0};
     int rc = EE_OK;
 
     if (argc < 1 || argc > 2) {

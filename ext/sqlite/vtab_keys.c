@@ -150,7 +150,7 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *text,
     struct keys_table *table = (struct keys_table *)base->pVtab;
     struct ee_conn *conn = table->conn;
     struct union_work w = {&conn->keys, sqlite3_str_new(conn->db)};
-    struct ee_error err;
+    struct ee_error err = {0};
     char *sql = NULL;
     bool no_memory = false;
     int rc = ee_keys_each_schema(&conn->keys, add_schema, &w, &err);
@@ -202,8 +202,49 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
     return SQLITE_OK;
 }
 
+static int refuse_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
+                         sqlite3_int64 *rowid_out)
+{
+    (void)argc;
+    (void)argv;
+    (void)rowid_out;
+    base->zErrMsg = sqlite3_mprintf("envelope_keys is read-only: use "
+                                    "envelope_key_create(), _rotate() and "
+                                    "_set_state()");
+    return SQLITE_READONLY;
+}
+
+/* A change of keys writes no rows to this table, but makes it take part in
+ * the transaction (keys/keys.c): so a rollback reaches the cache at once, also
+ * for a statement that goes on across ROLLBACK TO. */
+static int nothing_to_do(sqlite3_vtab *base)
+{
+    (void)base;
+    return SQLITE_OK;
+}
+
+static int nothing_to_save(sqlite3_vtab *base, int savepoint)
+{
+    (void)base;
+    (void)savepoint;
+    return SQLITE_OK;
+}
+
+static int rolled_back(sqlite3_vtab *base)
+{
+    ee_keys_changed(&((struct keys_table *)base)->conn->keys);
+    return SQLITE_OK;
+}
+
+static int rolled_back_to(sqlite3_vtab *base, int savepoint)
+{
+    (void)savepoint;
+    return rolled_back(base);
+}
+
 /* No xCreate: eponymous only, so nothing of it is ever stored in a file. */
 static const sqlite3_module module = {
+    .iVersion = 2, /* savepoints */
     .xConnect = connect_table,
     .xBestIndex = best_index,
     .xDisconnect = disconnect_table,
@@ -214,6 +255,14 @@ static const sqlite3_module module = {
     .xEof = eof,
     .xColumn = column,
     .xRowid = rowid,
+    .xUpdate = refuse_update,
+    .xBegin = nothing_to_do,
+    .xSync = nothing_to_do,
+    .xCommit = nothing_to_do,
+    .xRollback = rolled_back,
+    .xSavepoint = nothing_to_save,
+    .xRelease = nothing_to_save,
+    .xRollbackTo = rolled_back_to,
 };
 
 int ee_register_keys_table(struct ee_conn *conn)

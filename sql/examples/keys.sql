@@ -62,7 +62,7 @@ SELECT envelope_key_set_state('pay', 'gone');
 SAVEPOINT attack;
 UPDATE envelope_key SET state = 'disabled' WHERE name = 'pii';
 SELECT envelope_seal('x', 'pii');
--- => Error: envelope_seal: key pii version 1: its state in main.envelope_key was altered, so the key is not used; restore the key tables from a backup
+-- => Error: envelope_seal: key pii version 1: its record in main.envelope_key was altered, so the key is not used; restore the key tables from a backup
 ROLLBACK TO attack;
 RELEASE attack;
 SELECT envelope_open(envelope_seal('x', 'pii'));

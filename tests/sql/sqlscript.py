@@ -120,6 +120,7 @@ class Place:
             k: v for k, v in os.environ.items() if not k.startswith("ENVELOPE_")
         }
         self.env["ENVELOPE_KEYFILE"] = self.file("app.key")
+        self.env["HOME"] = self.path  # nobody's .sqliterc
 
     def file(self, name):
         return os.path.join(self.path, name)

@@ -11,6 +11,7 @@ import glob
 import os
 import re
 import shutil
+import sqlite3
 import sys
 import unittest
 
@@ -19,6 +20,8 @@ import sqlscript
 REPO = os.environ.get("EE_REPO") or os.path.dirname(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 )
+
+LOADS_EXTENSIONS = hasattr(sqlite3.Connection, "enable_load_extension")
 
 
 def read(path):
@@ -88,6 +91,68 @@ class Examples(unittest.TestCase):
     """One test a file of sql/examples, added below."""
 
 
+class Checker(unittest.TestCase):
+    """Expectations can fail."""
+
+    def refuse(self, script):
+        with sqlscript.Place() as place:
+            with self.assertRaises(sqlscript.Mismatch):
+                place.shell(script)
+
+    def test_right_output(self):
+        with sqlscript.Place() as place:
+            place.shell("SELECT 1;\n-- => 1\nSELECT lower(hex(randomblob(8)));\n"
+                        "-- => <16 hex digits>\nSELECT nix;\n"
+                        "-- => Error: no such column: nix\n")
+
+    def test_other_output(self):
+        self.refuse("SELECT 1;\n-- => 2\n")
+
+    def test_missing_output(self):
+        self.refuse("SELECT 1 WHERE 0;\n-- => 1\n")
+
+    def test_output_too_many(self):
+        self.refuse("SELECT 1;\nSELECT 2;\n-- => 1\n")
+
+    def test_output_after_the_last_expectation(self):
+        self.refuse("SELECT 1;\n-- => 1\nSELECT 2;\n")
+
+    def test_output_where_none_is_expected(self):
+        self.refuse("SELECT 1;\n")
+
+    def test_output_of_the_next_statement(self):
+        self.refuse("SELECT 1 WHERE 0;\n-- => 1\nSELECT 1;\n-- => 1\n")
+
+    def test_a_pattern_is_not_everything(self):
+        self.refuse("SELECT 'x';\n-- => <16 hex digits>\n")
+
+    def test_an_error_where_none_is_expected(self):
+        self.refuse("SELECT nix;\nSELECT 1;\n-- => 1\n")
+
+    def test_no_error_where_one_is_expected(self):
+        self.refuse("SELECT 1 WHERE 0;\n-- => Error: no such column: nix\n")
+
+    def test_the_other_error(self):
+        self.refuse("SELECT nix;\n-- => Error: no such column: other\n")
+
+    def test_a_shell_that_stops(self):
+        self.refuse("SELECT 1;\n-- => 1\n.exit\nSELECT 2;\n-- => 2\n")
+
+    def test_an_extension_that_is_not_there(self):
+        self.refuse(".load build/nix\nSELECT 1;\n-- => 1\n")
+
+
+class Demo(unittest.TestCase):
+    """`make demo`, without the installing and building."""
+
+    def test_demo(self):
+        with sqlscript.Place() as place:
+            script = os.path.join(REPO, "tests/demo.sh")
+            out, err = place.run(["sh", script, "build/envelope.so"])
+            self.assertRegex(out.split("\n")[-2], "^demo: all of [0-9]+ results", err)
+            self.assertEqual(err, "")
+
+
 class Readme(unittest.TestCase):
     """One test a section of README.md, added below."""
 
@@ -120,6 +185,8 @@ def section_test(section):
             for language, text in section.programs:
                 if language == "c" and not shutil.which("cc"):
                     self.skipTest("no C compiler")
+                if language == "python" and not LOADS_EXTENSIONS:
+                    self.skipTest("this Python cannot load extensions")
                 out, err = run_program(place, language, text)
                 got = out.split("\n")[:-1]
                 if err or not sqlscript.same(expected_of(text), got):

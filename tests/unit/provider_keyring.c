@@ -38,8 +38,8 @@ static void missing(void)
 {
     struct ee_provider *p = NULL;
 
-    ok(ring_open(&p, "none.keyring", false, &err) == EE_CONFIG &&
-           p == NULL && says("none.keyring") && says(ring_dir) &&
+    ok(ring_open(&p, "none.keyring", false, &err) == EE_CONFIG && p == NULL &&
+           says("none.keyring") && says(ring_dir) &&
            access(ring_path("none.keyring"), F_OK) != 0,
        "a missing keyring: %s", err.msg);
     ok(ring_open(&p, "nodir/x.keyring", true, &err) == EE_CONFIG &&
@@ -165,9 +165,9 @@ static void rotation(void)
        err.msg);
     ok(ee_provider_destroy(p, 9, &err) == EE_KEY_UNKNOWN,
        "destroys no unknown version: %s", err.msg);
-    (void)snprintf(box, sizeof box, "%s",
-                   ring_sql("c.keyring",
-                            "SELECT hex(box) FROM cmk WHERE version = 1"));
+    (void)snprintf(
+        box, sizeof box, "%s",
+        ring_sql("c.keyring", "SELECT hex(box) FROM cmk WHERE version = 1"));
     ok(file_holds("c.keyring", box), "the box is in the file");
     ok(ee_provider_destroy(p, 1, &err) == EE_OK, "destroys: %s", err.msg);
     ok(!file_holds("c.keyring", box), "the box is gone from the file");
@@ -228,10 +228,10 @@ static void secrets(void)
     ok(ring_open(&p, "e.keyring", true, &err) == EE_DENIED &&
            access(ring_path("e.keyring"), F_OK) != 0,
        "no secret for a new one: %s", err.msg);
-    (void)setenv("ENVELOPE_KEYFILE",
-                 ring_write("other.key", "0123456789abcdef0123456789abcdef",
-                            32, 0600),
-                 1);
+    (void)setenv(
+        "ENVELOPE_KEYFILE",
+        ring_write("other.key", "0123456789abcdef0123456789abcdef", 32, 0600),
+        1);
     ok(ring_open(&p, "a.keyring", false, &err) == EE_DENIED &&
            says("key file is wrong"),
        "a wrong key file: %s", err.msg);

@@ -18,11 +18,7 @@ static size_t size;
 static uint8_t wrapped[EE_CMK_WRAPPED_MAX];
 static size_t wrapped_len;
 
-enum outcome {
-    SAME,
-    ERROR,
-    WRONG
-};
+enum outcome { SAME, ERROR, WRONG };
 
 /* What a session that may create makes of bytes as the keyring. */
 static enum outcome outcome_of(const uint8_t *bytes, size_t n)

@@ -199,10 +199,10 @@ static void journal_of_change(mode_t mask)
 {
     static const uint8_t mac[EE_MAC_BYTES] = {1};
     struct ee_keyring_store s;
-    bool open = ee_keyring_store_open(&s, ring_path("m.keyring"), "m", &err) ==
-                    EE_OK &&
-                ee_keyring_store_begin(&s, &err) == EE_OK &&
-                ee_keyring_store_set_mac(&s, mac, &err) == EE_OK;
+    bool open =
+        ee_keyring_store_open(&s, ring_path("m.keyring"), "m", &err) == EE_OK &&
+        ee_keyring_store_begin(&s, &err) == EE_OK &&
+        ee_keyring_store_set_mac(&s, mac, &err) == EE_OK;
     unsigned mode = mode_of("m.keyring-journal");
 
     ok(open && mode == 0600, "umask %03o: the journal of a change has mode %o",

@@ -85,8 +85,8 @@ const char *ring_write(const char *name, const void *bytes, size_t n,
     return path;
 }
 
-int ring_open(struct ee_provider **p, const char *name_and_cmk,
-              bool may_create, struct ee_error *err)
+int ring_open(struct ee_provider **p, const char *name_and_cmk, bool may_create,
+              struct ee_error *err)
 {
     struct ee_provider_env env = {.base_dir = ring_dir,
                                   .may_create = may_create};
@@ -109,8 +109,8 @@ void ring_payload(uint8_t *payload, unsigned seed)
     }
 }
 
-int ring_wrap(struct ee_provider *p, unsigned seed, uint8_t *wrapped,
-              size_t *n, struct ee_error *err)
+int ring_wrap(struct ee_provider *p, unsigned seed, uint8_t *wrapped, size_t *n,
+              struct ee_error *err)
 {
     uint8_t payload[EE_PAYLOAD_BYTES];
 
@@ -123,8 +123,8 @@ int ring_unwrap(struct ee_provider *p, unsigned seed, const uint8_t *wrapped,
 {
     uint8_t expected[EE_PAYLOAD_BYTES];
     uint8_t payload[EE_PAYLOAD_BYTES];
-    int rc = ee_provider_unwrap(p, payload, ee_bytes(wrapped, n), RING_CONTEXT,
-                                err);
+    int rc =
+        ee_provider_unwrap(p, payload, ee_bytes(wrapped, n), RING_CONTEXT, err);
 
     ring_payload(expected, seed);
     if (rc != EE_OK) {

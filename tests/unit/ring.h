@@ -29,15 +29,15 @@ const char *ring_write(const char *name, const void *bytes, size_t n,
                        unsigned mode);
 
 /* Opens keyring:NAME_AND_CMK, relative to ring_dir. */
-int ring_open(struct ee_provider **p, const char *name_and_cmk,
-              bool may_create, struct ee_error *err);
+int ring_open(struct ee_provider **p, const char *name_and_cmk, bool may_create,
+              struct ee_error *err);
 
 /* A payload whose bytes depend on seed. */
 void ring_payload(uint8_t *payload, unsigned seed);
 
 /* Wraps ring_payload(seed). */
-int ring_wrap(struct ee_provider *p, unsigned seed, uint8_t *wrapped,
-              size_t *n, struct ee_error *err);
+int ring_wrap(struct ee_provider *p, unsigned seed, uint8_t *wrapped, size_t *n,
+              struct ee_error *err);
 
 /* EE_OK when it unwraps to ring_payload(seed); -1 when to something else. */
 int ring_unwrap(struct ee_provider *p, unsigned seed, const uint8_t *wrapped,

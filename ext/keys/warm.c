@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * warm.c: loads all versions of a key before a transaction needs them.
+ */
+#include "keys/keys.h"
+
+#include <string.h>
+
+/* The key ids of the versions that may open, gathered first: no statement
+ * stays open while a provider works. */
+struct id_list {
+    uint8_t (*ids)[EE_KEY_ID_BYTES]; /* sqlite3_free() */
+    size_t n;
+};
+
+static int gather(void *arg, const struct ee_key_record *r,
+                  struct ee_error *err)
+{
+    struct id_list *list = arg;
+    void *bigger = NULL;
+
+    if ((r->state != EE_STATE_ACTIVE && r->state != EE_STATE_DECRYPT_ONLY) ||
+        list->n >= EE_CACHE_MAX - 1) { /* more would push each other out */
+        return EE_OK;
+    }
+    bigger = sqlite3_realloc64(list->ids, (list->n + 1) * sizeof *list->ids);
+    if (bigger == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    list->ids = bigger;
+    memcpy(list->ids[list->n++], r->fingerprint, EE_KEY_ID_BYTES);
+    return EE_OK;
+}
+
+int ee_keys_warm(struct ee_keys *k, const char *name, size_t n, uint64_t moment,
+                 struct ee_key_entry **out, struct ee_error *err)
+{
+    struct id_list list = {NULL, 0};
+    struct ee_key_entry *e = NULL;
+    int rc = ee_keys_for_seal(k, name, n, moment, out, err);
+
+    if (rc == EE_OK) {
+        rc = ee_store_versions(&k->statements, (*out)->schema,
+                               (*out)->record.name, gather, &list, err);
+    }
+    for (size_t i = 0; rc == EE_OK && i < list.n; i++) {
+        rc = ee_keys_for_open(k, list.ids[i], moment, &e, err);
+    }
+    sqlite3_free(list.ids);
+    /* the others' loading may have moved the entry out of the cache */
+    return rc == EE_OK ? ee_keys_for_seal(k, name, n, moment, out, err) : rc;
+}

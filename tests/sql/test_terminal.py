@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""The question for a passphrase, in the sqlite3 shell (rule 24)."""
+
+import os
+import pty
+import select
+import signal
+import termios
+import time
+import unittest
+
+from support import EXTENSION, PASSPHRASE, SqlTest
+
+PATIENCE = 60.0
+SEAL = "SELECT 'length ' || length(envelope_seal('v', 'pii'));\n"
+SEALED = "length 111"
+
+
+class Terminal(SqlTest):
+    keyfile = False
+
+    def setUp(self):
+        super().setUp()
+        os.environ["ENVELOPE_PASSPHRASE"] = PASSPHRASE
+        self.with_key().close()
+        del os.environ["ENVELOPE_PASSPHRASE"]
+        self.start(self.path)
+
+    def start(self, path):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update(TERM="dumb", HOME=self.dir)
+            try:
+                os.execvp("sqlite3", ["sqlite3", "-interactive", path])
+            finally:
+                os._exit(127)
+        self.said = ""
+        self.addCleanup(self.stop)
+        self.expect("sqlite> ")
+        self.type('.load "%s"\n' % EXTENSION)
+        self.expect("sqlite> ")
+
+    def stop(self):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def read(self, seconds):
+        """Adds what comes to self.said; False when nothing does."""
+        if not select.select([self.fd], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self.fd, 4096)
+        except OSError:  # the shell has gone
+            return False
+        self.said += data.decode("utf-8", "replace")
+        return bool(data)
+
+    def expect(self, text):
+        """Reads until text has come; returns all up to it, takes it away."""
+        end = time.monotonic() + PATIENCE
+        while text not in self.said:
+            left = end - time.monotonic()
+            if left <= 0 or not self.read(left):
+                self.fail("waited for %r, have %r" % (text, self.said))
+        before, self.said = self.said.split(text, 1)
+        self.messages.append(before)
+        return before
+
+    def echo(self):
+        """Is what is typed shown?"""
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
+
+    def modes(self):
+        return termios.tcgetattr(self.fd)
+
+    def ask(self):
+        """Makes the shell ask; returns when it waits for an answer."""
+        self.type(SEAL)
+        self.expect("Passphrase of keyring ")
+        self.expect("app.db.keyring: ")
+
+    def check_alive(self):
+        """The shell goes on with its next statement."""
+        self.type("SELECT 'still ' || 'here';\n")
+        self.expect("still here")
+
+    def test_a_typed_passphrase_opens(self):
+        self.ask()
+        self.type(PASSPHRASE + "\n")
+        self.expect(SEALED)
+
+    def test_nothing_typed_is_shown(self):
+        self.ask()
+        self.assertFalse(self.echo())
+        self.type(PASSPHRASE + "\n")
+        self.assertNotIn(PASSPHRASE[:4], self.expect(SEALED))
+
+    def test_the_terminal_is_as_before_afterwards(self):
+        before = self.modes()
+        self.ask()
+        self.type(PASSPHRASE + "\n")
+        self.expect(SEALED)
+        self.expect("sqlite> ")
+        self.assertEqual(before, self.modes())
+
+    def test_it_asks_once_for_a_key(self):
+        self.ask()
+        self.type(PASSPHRASE + "\n")
+        self.expect(SEALED)
+        self.expect("sqlite> ")
+        self.type(SEAL)
+        self.assertNotIn("Passphrase", self.expect(SEALED))
+
+    def test_backspace_and_ctrl_u_edit(self):
+        self.ask()
+        self.type("nonsense\x15" + PASSPHRASE + "é\x7fx\x08\n")
+        self.expect(SEALED)
+
+    def test_a_wrong_passphrase_is_told(self):
+        self.ask()
+        self.type("wrong\n")
+        self.expect("passphrase is wrong")
+        self.check_alive()
+
+    def test_an_empty_passphrase_is_refused(self):
+        self.ask()
+        self.type("\n")
+        self.expect("empty")
+        self.check_alive()
+
+    def test_ctrl_c_cancels(self):
+        before = self.modes()
+        self.ask()
+        self.type("abc\x03")
+        self.expect("cancelled")
+        self.expect("sqlite> ")
+        self.assertEqual(before, self.modes())
+        self.check_alive()
+
+    def test_after_ctrl_c_it_asks_again(self):
+        self.ask()
+        self.type("\x03")
+        self.expect("cancelled")
+        self.expect("sqlite> ")
+        self.ask()
+        self.type(PASSPHRASE + "\n")
+        self.expect(SEALED)
+
+    def test_an_interrupt_signal_cancels(self):
+        self.ask()
+        os.kill(self.pid, signal.SIGINT)
+        self.expect("cancelled")
+        self.expect("sqlite> ")
+        self.assertTrue(self.echo())
+        self.check_alive()
+
+    def test_ctrl_d_cancels(self):
+        self.ask()
+        self.type("\x04")
+        self.expect("cancelled")
+        self.check_alive()
+
+    def test_a_pasted_next_line_is_not_the_passphrase(self):
+        self.type(SEAL + "SELECT 'next ' || 'line';\n")
+        self.expect("other input is waiting")
+        self.expect("next line")
+        self.check_alive()
+
+    def test_a_right_passphrase_pasted_too_early_is_not_taken(self):
+        self.type(SEAL + PASSPHRASE + "\n")
+        self.expect("other input is waiting")
+        self.assertTrue(self.echo())
+        self.secrets.remove(PASSPHRASE)  # it was typed with echo on
+
+    def test_it_does_not_ask_inside_a_write_transaction(self):
+        self.type("BEGIN IMMEDIATE;\n")
+        self.expect("sqlite> ")
+        self.type(SEAL)
+        self.expect("locked with a passphrase")
+        self.check_alive()
+
+    def test_a_new_keyring_asks_twice(self):
+        self.start(self.file("new.db"))
+        self.type("SELECT 'id ' || envelope_key_create('pii');\n")
+        self.expect("new.db.keyring: ")
+        self.type(PASSPHRASE + "\n")
+        self.expect("The same again: ")
+        self.type(PASSPHRASE + "\n")
+        self.expect("id ")
+        os.environ["ENVELOPE_PASSPHRASE"] = PASSPHRASE
+        self.seal(self.connect(self.file("new.db")))
+
+    def test_two_answers_that_differ_make_nothing(self):
+        self.start(self.file("new.db"))
+        self.type("SELECT envelope_key_create('pii');\n")
+        self.expect("new.db.keyring: ")
+        self.type(PASSPHRASE + "\n")
+        self.expect("The same again: ")
+        self.type(PASSPHRASE + "x\n")
+        self.expect("differ")
+        self.check_alive()
+        self.assertFalse(os.path.exists(self.file("new.db.keyring")))
+
+    def test_a_hung_up_terminal_ends_the_shell(self):
+        self.ask()
+        os.close(self.fd)
+        self.fd = os.open(os.devnull, os.O_RDONLY)
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            pid, _ = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.pid = os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "60")
+                return
+            time.sleep(0.02)
+        self.fail("the shell waits on a terminal that is gone")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * keys_vectors.c: every file of tests/vectors/keys: do fingerprint, key id,
+ * tag1, tag2 and the manifest's tag verify (FORMAT R27)? What a verified
+ * record may be used for (R28, R29) is tested where it is decided, from SQL.
+ */
+#include "base/text.h"
+#include "base/wire.h"
+#include "envelope/kek.h"
+#include "keys/record.h"
+#include "kit.h"
+#include "tap.h"
+#include "vec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TAGS_MAX 16
+
+static struct ee_ossl ossl;
+
+static void read_record(struct ee_key_record *r, struct vec_case *c)
+{
+    const struct ee_bytes name = vec_bytes(c, "name");
+
+    *r = (struct ee_key_record){
+        .version = (uint32_t)vec_number(c, "version"),
+        .suite = vec_exact(c, "suite", 1)[0],
+        .state = (uint8_t)vec_number(c, "state"),
+        .origin = (uint8_t)vec_number(c, "origin"),
+        .created = vec_number(c, "created"),
+        .generation = vec_number(c, "generation"),
+    };
+    memcpy(r->name, name.p, name.n);
+    memcpy(r->fingerprint, vec_exact(c, "fingerprint", EE_MAC_BYTES),
+           EE_MAC_BYTES);
+    memcpy(r->tag1, vec_exact(c, "tag1", EE_MAC_BYTES), EE_MAC_BYTES);
+    memcpy(r->tag2, vec_exact(c, "tag2", EE_MAC_BYTES), EE_MAC_BYTES);
+}
+
+/* ---- tag2 of every version, ascending ---- */
+
+struct tag {
+    uint64_t version;
+    uint8_t tag2[EE_MAC_BYTES];
+};
+
+static int by_version(const void *a, const void *b)
+{
+    const struct tag *x = a;
+    const struct tag *y = b;
+
+    return (x->version > y->version) - (x->version < y->version);
+}
+
+/* `version tag2` */
+static struct tag read_sibling(const char *text)
+{
+    struct tag t = {0};
+    char *end = NULL;
+
+    t.version = strtoull(text, &end, 10);
+    if (*end != ' ' || !ee_unhex(t.tag2, sizeof t.tag2, end + 1,
+                                 strlen(end + 1))) {
+        note("not a sibling: %s", text);
+        exit(1);
+    }
+    return t;
+}
+
+static size_t read_tags(uint8_t *out, const struct vec_case *c,
+                        const struct ee_key_record *r)
+{
+    struct tag tags[TAGS_MAX] = {{.version = r->version}};
+    size_t n = 1;
+
+    memcpy(tags[0].tag2, r->tag2, sizeof r->tag2);
+    for (size_t i = 0; i < c->count; i++) {
+        if (strcmp(c->lines[i].name, "sibling") == 0 && n < TAGS_MAX) {
+            tags[n++] = read_sibling(c->lines[i].text);
+        }
+    }
+    qsort(tags, n, sizeof *tags, by_version);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(out + i * EE_MAC_BYTES, tags[i].tag2, EE_MAC_BYTES);
+    }
+    return n * EE_MAC_BYTES;
+}
+
+/* ---- R27 ---- */
+
+static bool tags_are_right(struct vec_case *c, const struct ee_key_record *r)
+{
+    const uint8_t *kek = vec_exact(c, "kek", EE_KEY_BYTES);
+    const uint8_t *secret = vec_exact(c, "secret", EE_KEY_BYTES);
+    const struct ee_key_manifest m = {
+        .generation = vec_number(c, "manifest-generation"),
+        .current = (uint32_t)vec_number(c, "manifest-current"),
+    };
+    uint8_t tag2s[TAGS_MAX * EE_MAC_BYTES];
+    uint8_t tag[EE_MAC_BYTES];
+    bool right = true;
+
+    ee_record_tag1(tag, r, kek);
+    right = memcmp(tag, r->tag1, sizeof tag) == 0;
+    ee_record_tag2(tag, r, secret);
+    right = right && memcmp(tag, r->tag2, sizeof tag) == 0;
+    ee_manifest_tag(tag, &m, ee_bytes(tag2s, read_tags(tag2s, c, r)), secret);
+    return right && memcmp(tag, vec_exact(c, "manifest-tag", 32), 32) == 0;
+}
+
+static bool key_is_right(struct vec_case *c, const struct ee_key_record *r)
+{
+    const struct ee_suite *suite = ee_suite_by_id(r->suite);
+    struct ee_kek *kek = NULL;
+    struct ee_error err;
+    bool right = suite != NULL &&
+                 ee_kek_new(&kek, &ossl, suite, vec_exact(c, "kek", 32),
+                            vec_exact(c, "secret", 32), &err) == EE_OK;
+
+    right = right &&
+            memcmp(kek->fingerprint, r->fingerprint, EE_MAC_BYTES) == 0 &&
+            memcmp(kek->key_id, vec_exact(c, "key-id", EE_KEY_ID_BYTES),
+                   EE_KEY_ID_BYTES) == 0;
+    ee_kek_free(kek);
+    return right;
+}
+
+static bool provider_context_is_right(struct vec_case *c,
+                                      const struct ee_key_record *r)
+{
+    const struct ee_bytes expected = vec_bytes(c, "provider-context");
+    uint8_t out[EE_PROVIDER_CONTEXT_MAX];
+
+    return ee_record_provider_context(out, r) == expected.n &&
+           memcmp(out, expected.p, expected.n) == 0;
+}
+
+static void run_case(struct vec_case *c, const char *file)
+{
+    const bool genuine = !vec_is(c, "expect", "authentication");
+    struct ee_key_record r;
+    bool right = false;
+
+    if (vec_bytes(c, "name").n >= EE_NAME_MAX) {
+        skip("this build allows shorter names only", file);
+        return;
+    }
+    read_record(&r, c);
+    right = key_is_right(c, &r) && tags_are_right(c, &r);
+    if (vec_has(c, "provider-context")) {
+        right = right && provider_context_is_right(c, &r);
+    }
+    ok(right == genuine, "%s is %s", file, genuine ? "genuine" : "refused");
+}
+
+static void run_file(const char *path, void *arg)
+{
+    struct vec_case c = {0};
+    FILE *file = vec_open(path);
+
+    (void)arg;
+    while (vec_next(file, &c)) {
+        run_case(&c, strrchr(path, '/') + 1);
+    }
+    (void)fclose(file);
+}
+
+/* ---- any bit of any field ---- */
+
+static bool tags_depend_on(struct ee_key_record *r, void *field, size_t n)
+{
+    const struct ee_key_record genuine = *r;
+    uint8_t before[EE_MAC_BYTES];
+    uint8_t after[EE_MAC_BYTES];
+    bool depend = true;
+
+    ee_record_tag2(before, &genuine, kit_target_bytes);
+    for (size_t bit = 0; bit < 8 * n; bit++) {
+        ((uint8_t *)field)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        ee_record_tag2(after, r, kit_target_bytes);
+        depend = depend && memcmp(before, after, sizeof after) != 0 &&
+                 !ee_record_same(r, &genuine);
+        ((uint8_t *)field)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    return depend && ee_record_same(r, &genuine);
+}
+
+static void every_field_counts(void)
+{
+    struct ee_key_record r = {.name = "pii", .version = 3, .suite = 1,
+                              .state = 1, .origin = 1, .created = 5,
+                              .generation = 6};
+
+    ok(tags_depend_on(&r, r.name, 3) &&
+           tags_depend_on(&r, &r.version, sizeof r.version) &&
+           tags_depend_on(&r, &r.suite, 1) && tags_depend_on(&r, &r.state, 1) &&
+           tags_depend_on(&r, &r.origin, 1) &&
+           tags_depend_on(&r, &r.created, sizeof r.created) &&
+           tags_depend_on(&r, &r.generation, sizeof r.generation) &&
+           tags_depend_on(&r, r.fingerprint, sizeof r.fingerprint) &&
+           tags_depend_on(&r, r.tag1, sizeof r.tag1),
+       "tag2 depends on every bit of the record");
+}
+
+int main(int argc, char **argv)
+{
+    size_t n = 0;
+
+    if (ee_ossl_init(&ossl) != 0) {
+        return 1;
+    }
+    n = vec_each_file(vec_folder(argc, argv), "keys", run_file, NULL);
+    ok(n >= 40, "the vectors are there");
+    every_field_counts();
+    ee_ossl_clear(&ossl);
+    return done();
+}
