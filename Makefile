@@ -111,6 +111,8 @@ GEN_HDR   := $(patsubst sql/%.sql,$(GEN)/%_sql.h,$(wildcard sql/*.sql))
 UNIT_SRC  := $(sort $(wildcard tests/unit/*_*.c))
 HELP_SRC  := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 FAULT_SRC := $(sort $(wildcard tests/fault/*.c))
+# programs that the tests in Python call; they find them through EE_TOOLS
+TOOL_SRC  := $(sort $(wildcard tests/tools/*.c))
 FUZZ_SRC  := $(sort $(wildcard tests/fuzz/*.c))
 # bench/ext_*.c are loadable extensions of their own, the rest are programs
 BENCH_EXT := $(sort $(wildcard bench/ext_*.c))
@@ -119,12 +121,13 @@ BENCH_SRC := $(sort $(filter-out $(BENCH_EXT),$(wildcard bench/*.c)))
 prog       = $(patsubst %.c,$(OUT)/%,$(1))
 UNIT      := $(call prog,$(UNIT_SRC))
 FAULT     := $(call prog,$(FAULT_SRC))
+TOOL      := $(call prog,$(TOOL_SRC))
 FUZZ      := $(call prog,$(FUZZ_SRC))
 BENCH     := $(call prog,$(BENCH_SRC))
 BENCH_SO  := $(BENCH_EXT:%.c=$(OUT)/%.so)
 HELP_OBJ  := $(HELP_SRC:%.c=$(OUT)/%.o)
 TEST_OBJ  := $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(HELP_SRC) $(FAULT_SRC) \
-               $(FUZZ_SRC) $(BENCH_SRC) $(BENCH_EXT))
+               $(TOOL_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(BENCH_EXT))
 OBJ       := $(SO_OBJ) $(CORE_OBJ) $(TEST_OBJ)
 
 FORMATTED := $(wildcard $(foreach d,ext/*/ ext/ tests/*/ bench/,$d*.c $d*.h))
@@ -150,14 +153,16 @@ $(BENCH_EXT:%.c=$(OUT)/%.o): $(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
+# unused-result: when chown() or symlink() fails, the test after it says so
 $(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	@mkdir -p $(@D)
-	$(COMPILE) -DSQLITE_CORE -Itests -Itests/unit -MMD -MP -c -o $@ $<
+	$(COMPILE) -Wno-unused-result -DSQLITE_CORE -Itests -Itests/unit \
+	    -MMD -MP -c -o $@ $<
 
 $(UNIT) $(FAULT): $(OUT)/%: $(OUT)/%.o $(HELP_OBJ) $(CORE_OBJ)
 	$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
 
-$(BENCH): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
+$(BENCH) $(TOOL): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
 	$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
 
 $(FUZZ): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
@@ -212,7 +217,8 @@ help: ## this list
 
 # --- testing -----------------------------------------------------------------
 
-RUN = EE_SCALE='$(EE_SCALE)' $(PYTHON) tests/run.py --extension $(SO) \
+RUN = EE_SCALE='$(EE_SCALE)' EE_TOOLS='$(CURDIR)/$(OUT)/tests/tools' \
+      $(PYTHON) tests/run.py --extension $(SO) \
       --jobs $(JOBS) $(if $(TESTS),--filter '$(TESTS)')
 AGAIN = +@$(MAKE) --no-print-directory
 
@@ -222,7 +228,7 @@ test: ## install what is missing, build, and run every test (TESTS=part)
 	$(AGAIN) run-tests
 
 .PHONY: run-tests
-run-tests: $(SO) $(UNIT) ## the same without the installing (VARIANT=name)
+run-tests: $(SO) $(UNIT) $(TOOL) ## the same without the installing (VARIANT=name)
 	@$(RUN) $(RUN_FLAGS) $(UNIT)
 
 .PHONY: check-clang
@@ -243,11 +249,18 @@ check-asan: ## test under AddressSanitizer and UBSan
 	    --preload $$($(CC) -print-file-name=libasan.so)" run-tests
 
 # The programs that tests start run under valgrind too, but for those that are
-# not ours.
+# not ours to judge, and what they start.
+comma := ,
+empty :=
+space := $(empty) $(empty)
+NOT_TRACED := /bin/* /usr/bin/*sh /usr/bin/env /usr/bin/faketime \
+    /usr/bin/strace /usr/bin/cc /usr/bin/*gcc* /usr/bin/*clang* /usr/bin/make \
+    /usr/bin/git
 MEMCHECK = $(VALGRIND) -q --error-exitcode=99 --leak-check=full \
     --show-leak-kinds=definite --errors-for-leak-kinds=definite \
-    --suppressions=$(CURDIR)/tests/valgrind.supp --trace-children=yes \
-    --trace-children-skip=/bin/*,/usr/bin/env,/usr/bin/faketime,/usr/bin/strace
+    --suppressions=$(CURDIR)/tests/valgrind.supp --fair-sched=try \
+    --trace-children=yes \
+    --trace-children-skip=$(subst $(space),$(comma),$(strip $(NOT_TRACED)))
 
 .PHONY: check-valgrind
 check-valgrind: ## test under valgrind's memcheck

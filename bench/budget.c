@@ -58,8 +58,7 @@ static int do_open(struct budget *b)
     int rc = ee_envelope_parse(&e, ee_bytes(b->blob, sizeof b->blob), &err);
 
     context(&c, buf, sizeof buf);
-    return rc != EE_OK ? rc
-                       : ee_open(&b->engine, b->from, b->out, &v, &e, &c);
+    return rc != EE_OK ? rc : ee_open(&b->engine, b->from, b->out, &v, &e, &c);
 }
 
 static int do_rewrap(struct budget *b)
@@ -69,8 +68,7 @@ static int do_rewrap(struct budget *b)
     int rc = ee_envelope_parse(&e, ee_bytes(b->blob, sizeof b->blob), &err);
 
     memcpy(b->out, b->blob, sizeof b->out);
-    return rc != EE_OK ? rc
-                       : ee_rewrap(&b->engine, b->from, b->to, b->out, &e);
+    return rc != EE_OK ? rc : ee_rewrap(&b->engine, b->from, b->to, b->out, &e);
 }
 
 /* The name that callgrind toggles on. */

@@ -111,8 +111,8 @@ static void seal_by(struct bench *b, struct limit *l, size_t n)
 static void open_by(struct bench *b, const struct limit *l, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!limit_open(l, &b->key[0], b->out, b->blob,
-                        b->n + LIMIT_OVERHEAD, SCOPE, SCOPE_N, 42)) {
+        if (!limit_open(l, &b->key[0], b->out, b->blob, b->n + LIMIT_OVERHEAD,
+                        SCOPE, SCOPE_N, 42)) {
             b->wrong = true;
         }
     }
@@ -165,9 +165,8 @@ static void raw_sodium(void *arg, size_t n)
     struct bench *b = arg;
 
     for (size_t i = 0; i < n; i++) {
-        (void)crypto_aead_aes256gcm_encrypt(b->out, NULL, b->value, b->n,
-                                            b->blob, 45, NULL, b->blob,
-                                            b->blob);
+        (void)crypto_aead_aes256gcm_encrypt(
+            b->out, NULL, b->value, b->n, b->blob, 45, NULL, b->blob, b->blob);
     }
 }
 
@@ -332,8 +331,9 @@ static void crossover(struct bench *b)
             from = sizes[i];
         }
         if (!b->json) {
-            printf("%s%zu:%.2f", i > 0 ? "  " : "\nOpenSSL / libsodium: ",
-                   sizes[i], measure_ratio(&m, 1, 0));
+            printf("%s%zu:%.2f",
+                   i > 0 ? "  " : "\nOpenSSL / libsodium: ", sizes[i],
+                   measure_ratio(&m, 1, 0));
         }
     }
     if (b->json) {

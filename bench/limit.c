@@ -15,7 +15,7 @@
 #endif
 
 enum {
-    KEY_ID = 5,      /* FORMAT section 1, flags 00 */
+    KEY_ID = 5, /* FORMAT section 1, flags 00 */
     WRAPPED = 13,
     DATA = 61,
     COMMIT = 32,
@@ -42,9 +42,9 @@ AES_CODE static __m128i mix(__m128i key, __m128i assist)
 }
 
 #define NEXT_TWO(i, rcon)                                                      \
-    rk[i] = mix(rk[(i)-2],                                                     \
-                _mm_shuffle_epi32(                                             \
-                    _mm_aeskeygenassist_si128(rk[(i)-1], rcon), 0xff));        \
+    rk[i] = mix(                                                               \
+        rk[(i)-2],                                                             \
+        _mm_shuffle_epi32(_mm_aeskeygenassist_si128(rk[(i)-1], rcon), 0xff));  \
     rk[(i) + 1] =                                                              \
         mix(rk[(i)-1],                                                         \
             _mm_shuffle_epi32(_mm_aeskeygenassist_si128(rk[i], 0), 0xaa))
@@ -61,8 +61,9 @@ AES_CODE static void expand(uint8_t *schedule, const uint8_t *key)
     NEXT_TWO(8, 0x08);
     NEXT_TWO(10, 0x10);
     NEXT_TWO(12, 0x20);
-    rk[14] = mix(rk[12], _mm_shuffle_epi32(
-                             _mm_aeskeygenassist_si128(rk[13], 0x40), 0xff));
+    rk[14] =
+        mix(rk[12],
+            _mm_shuffle_epi32(_mm_aeskeygenassist_si128(rk[13], 0x40), 0xff));
 }
 
 AES_CODE static void two_blocks(const uint8_t *schedule, uint8_t *out,

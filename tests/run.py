@@ -154,6 +154,16 @@ def environment(options, scratch, python):
     return env
 
 
+running = set()  # processes, each the head of a group of its own
+
+
+def stop(number, _frame):
+    """Ends what was started when this program is ended."""
+    for process in list(running):
+        kill_group(process)
+    os._exit(128 + number)
+
+
 def kill_group(process):
     try:
         os.killpg(process.pid, signal.SIGKILL)
@@ -162,36 +172,49 @@ def kill_group(process):
 
 
 def execute(command, options, python):
-    """Runs command; returns (exit status or None on time-out, its output)."""
+    """Returns (exit status or None on time-out, stdout, stderr)."""
     scratch = tempfile.mkdtemp(prefix="ee-test-")
+    os.chmod(scratch, 0o755)  # a test may go on as another user
     try:
-        with tempfile.TemporaryFile() as out:
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
             process = subprocess.Popen(
                 shlex.split(options.wrap) + command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
-                stderr=subprocess.STDOUT,
+                stderr=said,
                 cwd=REPO,
                 env=environment(options, scratch, python),
                 start_new_session=True,
             )
+            running.add(process)
             try:
                 status = process.wait(options.timeout)
             except subprocess.TimeoutExpired:
                 status = None
             kill_group(process)  # and whatever it left behind
             process.wait()
-            out.seek(0)
-            return status, out.read().decode("utf-8", "replace")
+            running.discard(process)
+            return status, text_of(out), text_of(said)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def tail(text):
-    lines = text.rstrip().split("\n")
-    if len(lines) > TAIL_LINES:
-        lines = ["[...]"] + lines[-TAIL_LINES:]
-    return "\n".join(lines)
+def text_of(stream):
+    stream.seek(0)
+    return stream.read().decode("utf-8", "replace").rstrip()
+
+
+def tail(output, said):
+    """The ends of what a process wrote to stdout and to stderr."""
+    parts = []
+    for title, text in (("stdout", output), ("stderr", said)):
+        lines = text.split("\n")
+        if len(lines) > TAIL_LINES:
+            half = TAIL_LINES // 2
+            lines = lines[:half] + ["[...]"] + lines[-half:]
+        if text:
+            parts += ["[%s]" % title] + lines
+    return "\n".join(parts)
 
 
 def why_died(status, options):
@@ -230,8 +253,8 @@ def read_tap(report, output):
         elif line.strip():
             about.append(line)
             if open_failure is not None:
-                test, said = report.failures[open_failure]
-                report.failures[open_failure] = (test, said + "\n" + line)
+                test, text = report.failures[open_failure]
+                report.failures[open_failure] = (test, text + "\n" + line)
                 about = []
     if plan and plan[1] == "0" and plan[2]:
         report.skips.append((report.name, plan[2]))
@@ -240,18 +263,18 @@ def read_tap(report, output):
 
 
 def run_program(path, options):
-    report = Report(os.path.relpath(path, options.out))
+    report = Report("/".join(path.split("/")[-2:]))
     start = time.monotonic()
-    status, output = execute([os.path.abspath(path)], options, False)
+    status, output, said = execute([os.path.abspath(path)], options, False)
     report.seconds = time.monotonic() - start
     plan = read_tap(report, output)
     if status not in (0, 1) or (status == 1 and not report.failures):
-        report.fail(why_died(status, options), tail(output))
+        report.fail(why_died(status, options), tail(output, said))
     elif plan is None:
-        report.fail("printed no plan (1..N)", tail(output))
+        report.fail("printed no plan (1..N)", tail(output, said))
     elif plan != report.ran():
         report.fail(
-            "planned %d tests, ran %d" % (plan, report.ran()), tail(output)
+            "planned %d tests, ran %d" % (plan, report.ran()), tail(output, said)
         )
     elif report.ran() == 0:
         report.fail("ran no test")
@@ -281,8 +304,8 @@ def read_events(report, results):
             report.fail(test, event["text"])
             last_failed = running
         else:  # a further subtest of a test already counted as failed
-            first, said = report.failures[-1]
-            text = "%s\n\nand %s\n%s" % (said, test, event["text"])
+            first, text = report.failures[-1]
+            text = "%s\n\nand %s\n%s" % (text, test, event["text"])
             report.failures[-1] = (first, text.rstrip())
     return running, ended
 
@@ -296,19 +319,18 @@ def run_module(path, options):
     command = [sys.executable, os.path.abspath(__file__)]
     command += ["--worker", path, results, part]
     start = time.monotonic()
-    status, output = execute(command, options, True)
+    status, output, said = execute(command, options, True)
     report.seconds = time.monotonic() - start
     running, ended = read_events(report, results)
     os.unlink(results)
     if status != 0 or not ended:
         where = "in %s" % running if running else "outside a test"
-        report.fail("%s %s" % (why_died(status, options), where), tail(output))
+        report.fail("%s %s" % (why_died(status, options), where), tail(output, said))
     elif report.ran() == 0 and not part:
-        report.fail("ran no test", tail(output))
-    elif report.failures and output.strip():
-        test, said = report.failures[-1]
-        said += "\n[what the module printed]\n" + tail(output)
-        report.failures[-1] = (test, said)
+        report.fail("ran no test", tail(output, said))
+    elif report.failures and (output or said):
+        test, text = report.failures[-1]
+        report.failures[-1] = (test, text + "\n" + tail(output, said))
     return report
 
 
@@ -367,9 +389,8 @@ def main():
         return 0
     options = arguments()
     options.extension = os.path.abspath(options.extension)
-    options.out = os.path.dirname(
-        os.path.dirname(os.path.commonpath(options.programs or ["build/x/y"]))
-    )
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     passed = failed = skipped = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         futures = [pool.submit(job) for job in jobs_of(options)]

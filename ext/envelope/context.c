@@ -14,10 +14,11 @@
 
 void ee_context_init(struct ee_context *c, uint8_t *buf, size_t size)
 {
-    *c = (struct ee_context){.buf = buf,
-                             .size = size,
-                             .end = EE_CONTEXT_HEADROOM,
-                             .overflow = size < EE_CONTEXT_HEADROOM};
+    c->buf = buf;
+    c->size = size;
+    c->end = EE_CONTEXT_HEADROOM;
+    c->count = 0;
+    c->overflow = size < EE_CONTEXT_HEADROOM;
 }
 
 size_t ee_context_part_size(const struct ee_value *part)

@@ -73,23 +73,23 @@ static int write_key(struct ee_keys *k, const struct ee_key_name *name,
     return ee_keys_end(k, &write, rc, err);
 }
 
-int ee_keys_create(struct ee_keys *k, const char *text, size_t n,
+int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
                    const char *const *cmks, int cmk_count, uint8_t *key_id,
                    struct ee_error *err)
 {
     struct ee_draft *draft = NULL;
-    struct ee_key_name name;
-    int rc = ee_key_name_parse(&name, text, n, err);
+    struct ee_key_name parsed;
+    int rc = ee_key_name_parse(&parsed, name, n, err);
 
     if (rc == EE_OK) {
-        default_schema(&name);
-        rc = ee_keys_check_schema(k, name.schema, err);
+        default_schema(&parsed);
+        rc = ee_keys_check_schema(k, parsed.schema, err);
     }
     if (rc == EE_OK) {
         rc = ee_keys_ready(k, err);
     }
     if (rc == EE_OK) {
-        rc = name_is_free(k, &name, err);
+        rc = name_is_free(k, &parsed, err);
     }
     if (rc == EE_OK) {
         rc = ee_draft_new(&draft, err);
@@ -97,17 +97,17 @@ int ee_keys_create(struct ee_keys *k, const char *text, size_t n,
     if (rc != EE_OK) {
         goto out;
     }
-    memcpy(draft->record.name, name.name, sizeof draft->record.name);
+    memcpy(draft->record.name, parsed.name, sizeof draft->record.name);
     draft->record.version = 1;
     draft->record.suite = k->suite;
     draft->generation = 1;
     ee_random(ee_draft_name_secret(draft), EE_KEY_BYTES);
     rc = ee_draft_draw(k, draft, err);
     for (int i = 0; rc == EE_OK && i < cmk_count; i++) {
-        rc = ee_draft_wrap(k, name.schema, draft, cmks[i], true, err);
+        rc = ee_draft_wrap(k, parsed.schema, draft, cmks[i], true, err);
     }
     if (rc == EE_OK) {
-        rc = write_key(k, &name, draft, err);
+        rc = write_key(k, &parsed, draft, err);
     }
     if (rc == EE_OK) {
         memcpy(key_id, draft->record.fingerprint, EE_KEY_ID_BYTES);

@@ -220,13 +220,14 @@ static int find_name(struct ee_keys *k, const char *text, size_t n,
     struct name_search s = {.k = k, .name = &name};
     int rc = ee_key_name_parse(&name, text, n, err);
 
+    *out = NULL;
     if (rc == EE_OK) {
         rc = ee_keys_check_schema(k, name.schema, err);
     }
     if (rc == EE_OK) {
         rc = ee_keys_each_schema(k, look_for_name, &s, err);
     }
-    if (rc != EE_KEY_UNKNOWN) {
+    if (rc != EE_KEY_UNKNOWN) { /* the search itself failed */
         return rc;
     }
     if (s.found == 0) {
@@ -251,11 +252,11 @@ int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
         return EE_OK;
     }
     rc = find_name(k, name, n, &e, err);
-    if (rc == EE_OK && e->record.version != e->manifest.current) {
+    if (rc == EE_OK && e != NULL && e->record.version != e->manifest.current) {
         /* rotated by another connection between search and verification */
         rc = find_name(k, name, n, &e, err);
     }
-    if (rc == EE_OK && !may_seal(e)) {
+    if (rc == EE_OK && e != NULL && !may_seal(e)) {
         rc = refuse_to_seal(&e->record, err);
     }
     if (rc == EE_OK) {

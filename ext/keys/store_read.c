@@ -291,7 +291,7 @@ int ee_store_wraps(struct ee_statements *s, const char *schema,
     (void)sqlite3_bind_blob(stmt, 1, key_id, EE_KEY_ID_BYTES, SQLITE_STATIC);
     while (rc == EE_OK && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
         rc = read_wrap(stmt, link, err);
-        link = rc == EE_OK ? &(*link)->next : link;
+        link = *link != NULL ? &(*link)->next : link;
     }
     if (rc == EE_OK && step != SQLITE_DONE) {
         rc = ee_sql_fail(s->db, step, doing, err);

@@ -111,7 +111,7 @@ static int unlock(struct keyring_provider *kp,
                                env->may_prompt, err);
     }
     if (rc == EE_OK &&
-        !(k->keys->live && memcmp(salt, image.salt, sizeof image.salt) == 0)) {
+        !(k->keys->live && ee_equal(salt, image.salt, sizeof image.salt))) {
         rc = ee_keyring_derive(k->keys, &image, *secret, k->path.shown, err);
     }
     if (rc == EE_OK) {

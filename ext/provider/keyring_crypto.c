@@ -264,7 +264,7 @@ int ee_cmk_wrap(struct ee_ossl *ossl, const struct ee_keyring_keys *keys,
     struct work *work = work_new(err); /* secret: freed at out */
     struct ee_writer w = ee_writer(wrapped, EE_KEYRING_WRAPPED_BYTES);
     uint8_t nonce[EE_CMK_NONCE_BYTES];
-    struct ee_bytes aad;
+    struct ee_bytes aad = {NULL, 0};
     uint8_t *heap = NULL;
     int rc = EE_NOMEM;
 
@@ -301,7 +301,7 @@ int ee_cmk_unwrap(struct ee_ossl *ossl, const struct ee_keyring_keys *keys,
     struct ee_reader r = ee_reader(wrapped);
     struct ee_bytes nonce;
     struct ee_bytes box;
-    struct ee_bytes aad;
+    struct ee_bytes aad = {NULL, 0};
     uint8_t *heap = NULL;
     char what[128];
     int rc = EE_NOMEM;

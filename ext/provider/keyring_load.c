@@ -4,6 +4,7 @@
  */
 #include "provider/keyring_store.h"
 
+#include "base/secret.h"
 #include "provider/secret_source.h"
 
 #include <string.h>
@@ -28,7 +29,7 @@ static bool text_is(sqlite3_stmt *stmt, int column, const char *expected)
     }
     return sqlite3_column_text(stmt, column) != NULL &&
            (size_t)sqlite3_column_bytes(stmt, column) == n &&
-           memcmp(sqlite3_column_text(stmt, column), expected, n) == 0;
+           ee_equal(sqlite3_column_text(stmt, column), expected, n);
 }
 
 /* An integer from 0 to max. */

@@ -39,11 +39,11 @@ struct ee_conn {
 struct ee_conn *ee_conn_attach(sqlite3 *db);
 void ee_conn_reference(struct ee_conn *conn);
 
-/* Destructor for sqlite3_create_function_v2() and module; conn: a struct
+/* Destructor for sqlite3_create_function_v2() and module; arg: a struct
  * ee_conn. Frees and wipes with the last reference. */
-void ee_conn_release(void *conn);
+void ee_conn_release(void *arg);
 /* The same for a struct ee_binding. */
-void ee_binding_release(void *binding);
+void ee_binding_release(void *arg);
 
 /* At least size bytes in conn->scratch, keeping its content. */
 int ee_conn_scratch(struct ee_conn *conn, size_t size,

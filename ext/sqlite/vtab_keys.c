@@ -202,8 +202,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
     return SQLITE_OK;
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): the type is SQLite's */
 static int refuse_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
                          sqlite3_int64 *rowid_out)
+/* NOLINTEND(readability-non-const-parameter) */
 {
     (void)argc;
     (void)argv;

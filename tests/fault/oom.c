@@ -118,8 +118,8 @@ static const struct scenario scenarios[] = {
     {"seal", KEY TABLE,
      "INSERT INTO t VALUES(1, envelope_seal('a', 'pii', 1)),"
      " (2, envelope_seal(x'62', 'pii', 2))",
-     "DELETE FROM t; INSERT INTO t VALUES(1, envelope_seal('a','pii',1)); "
-     OPENED,
+     "DELETE FROM t; INSERT INTO t VALUES(1, "
+     "envelope_seal('a','pii',1)); " OPENED,
      "a"},
     {"seal with a long context", KEY,
      "SELECT envelope_seal('a', 'pii', zeroblob(5000), 'x', 1.5)",
@@ -169,8 +169,7 @@ static const char *in_folder(const char *name)
 
 static void remove_files(void)
 {
-    static const char *const names[] = {"t.db", "t.db-journal",
-                                        "t.db.keyring",
+    static const char *const names[] = {"t.db", "t.db-journal", "t.db.keyring",
                                         "t.db.keyring-journal"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -274,8 +273,7 @@ static enum outcome attempt(const struct scenario *s, long n, bool for_ever)
                      sqlite3_errmsg(db));
         outcome = FAILED_BADLY;
     } else if (fault.failures == 0 && rc != SQLITE_OK) {
-        (void)printf("# %s without a fault: %s\n", s->name,
-                     sqlite3_errmsg(db));
+        (void)printf("# %s without a fault: %s\n", s->name, sqlite3_errmsg(db));
         outcome = FAILED_BADLY;
     } else {
         outcome = check_after(s, db, n);

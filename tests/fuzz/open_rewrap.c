@@ -489,8 +489,7 @@ static void hold(const struct plan *p, const struct sealed *all, size_t n,
 {
     const struct sealed *from = origin(changed, all, n);
     const struct ee_value *value = from != NULL ? &from->value : NULL;
-    const bool expected =
-        value != NULL && same_context(&p->told, &p->sealed);
+    const bool expected = value != NULL && same_context(&p->told, &p->sealed);
     static struct blob moved;
 
     check(opens(keks[p->suite], changed, &p->told, value) == expected);

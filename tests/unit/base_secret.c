@@ -224,7 +224,7 @@ static void threads_share_the_arena(void)
     bool good = false;
 
     ee_arena_report(&before);
-    start(workers, scaled(1000), NULL);
+    start(workers, scaled(300), NULL);
     good = join(workers);
     ee_arena_report(&after);
     ok(good, "%d threads never share a cell", THREADS);
@@ -245,7 +245,7 @@ static void child_allocates(void *arg, void *out, size_t n)
 
 static void fork_while_threads_allocate(void)
 {
-    const size_t forks = scaled(200);
+    const size_t forks = scaled(40);
     struct worker workers[THREADS];
     bool stop = false;
     bool good = true;

@@ -3,8 +3,8 @@
  * base_wire.c: reading and writing stay inside their bounds, and a failure
  * sticks.
  */
-#include "base/wire.h"
 #include "base/text.h"
+#include "base/wire.h"
 #include "tap.h"
 
 #include <string.h>

@@ -110,12 +110,12 @@ static bool wrap_is_right(const struct ee_suite *s, struct vec_case *c)
     bool right = sealed.n == message.n + EE_TAG_BYTES &&
                  s->wrap_init(&ossl, &k, vec_exact(c, "key", 32)) == 0;
 
-    right = right &&
-            s->wrap(&ossl, &k, out, nonce, vec_bytes(c, "aad"), message) == 0 &&
-            memcmp(out, sealed.p, sealed.n) == 0 &&
-            s->unwrap(&ossl, &k, back, nonce, vec_bytes(c, "aad"), sealed) ==
-                0 &&
-            memcmp(back, message.p, message.n) == 0;
+    right =
+        right &&
+        s->wrap(&ossl, &k, out, nonce, vec_bytes(c, "aad"), message) == 0 &&
+        memcmp(out, sealed.p, sealed.n) == 0 &&
+        s->unwrap(&ossl, &k, back, nonce, vec_bytes(c, "aad"), sealed) == 0 &&
+        memcmp(back, message.p, message.n) == 0;
     if (vec_has(c, "k1")) {
         right =
             right && memcmp(k.k1, vec_exact(c, "k1", EE_AES_BLOCK), 16) == 0;

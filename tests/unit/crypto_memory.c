@@ -255,8 +255,7 @@ static void run_evp(const EVP_CIPHER *cipher, uint8_t *out, size_t n,
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int len = 0;
 
-    if (ctx == NULL ||
-        EVP_EncryptInit_ex(ctx, cipher, NULL, key, zeros) != 1 ||
+    if (ctx == NULL || EVP_EncryptInit_ex(ctx, cipher, NULL, key, zeros) != 1 ||
         EVP_EncryptUpdate(ctx, out, &len, zeros, (int)n) != 1) {
         abort();
     }
@@ -380,15 +379,15 @@ static void leaves_nothing(enum act act, const char *what)
        job->suite, job->value_n, what);
     ok(h.readable && text == 0, "suite %d, %zu bytes: %s leaves no plaintext",
        job->suite, job->value_n, what);
-    if (all(&h, SCAN_DEK) + all(&h, SCAN_WRAP) + text +
-            h.elsewhere[SCAN_KEK] > 0) {
+    if (all(&h, SCAN_DEK) + all(&h, SCAN_WRAP) + text + h.elsewhere[SCAN_KEK] >
+        0) {
         note("found: DEK %zu, wrap %zu, text %zu, KEK outside %zu",
              all(&h, SCAN_DEK), all(&h, SCAN_WRAP), text,
              h.elsewhere[SCAN_KEK]);
     }
     ok(h.in_arena[SCAN_KEK] > 0 && h.elsewhere[SCAN_KEK] == 0,
-       "suite %d, %zu bytes: after %s the KEK is in the arena only",
-       job->suite, job->value_n, what);
+       "suite %d, %zu bytes: after %s the KEK is in the arena only", job->suite,
+       job->value_n, what);
 }
 
 static void scanner_finds(void)

@@ -161,8 +161,9 @@ static void is_fast_key_erasure(void)
     use_real_source();
     ee_pool_free(pool);
     ok(same, "the bytes are ChaCha20's, each refill keyed by the one before");
-    ok(source.calls == 3, "%d refills ask the system 3 times, not for every "
-                          "take",
+    ok(source.calls == 3,
+       "%d refills ask the system 3 times, not for every "
+       "take",
        2 * REFILLS + 1);
 }
 
@@ -183,9 +184,8 @@ static void taken_is_gone(void)
     for (size_t i = 1; i < 3 * SLICES; i++) {
         memcpy(before, pool, sizeof before);
         ee_pool_take(pool, taken[i]);
-        was_there =
-            was_there && (i % SLICES == 0 ||
-                          occurs(before, sizeof before, taken[i]));
+        was_there = was_there && (i % SLICES == 0 ||
+                                  occurs(before, sizeof before, taken[i]));
         for (size_t k = 0; k <= i; k++) {
             gone = gone && !occurs(pool, EE_CELL_BYTES, taken[k]);
         }

@@ -93,16 +93,15 @@ static bool evp_seal(const struct ee_suite *s, uint8_t *out, size_t n)
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     struct ee_bytes aad = aad_of(n);
     int len = 0;
-    bool good = ctx != NULL && EVP_EncryptInit_ex(ctx, evp_of(s), NULL, key,
-                                                  zero_nonce) == 1;
+    bool good = ctx != NULL &&
+                EVP_EncryptInit_ex(ctx, evp_of(s), NULL, key, zero_nonce) == 1;
 
-    good = good &&
-           EVP_EncryptUpdate(ctx, NULL, &len, aad.p, (int)aad.n) == 1 &&
-           (n == 0 ||
-            EVP_EncryptUpdate(ctx, out, &len, at.plain, (int)n) == 1) &&
-           EVP_EncryptFinal_ex(ctx, out + n, &len) == 1 &&
-           EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, EE_TAG_BYTES,
-                               out + n) == 1;
+    good =
+        good && EVP_EncryptUpdate(ctx, NULL, &len, aad.p, (int)aad.n) == 1 &&
+        (n == 0 || EVP_EncryptUpdate(ctx, out, &len, at.plain, (int)n) == 1) &&
+        EVP_EncryptFinal_ex(ctx, out + n, &len) == 1 &&
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, EE_TAG_BYTES,
+                            out + n) == 1;
     EVP_CIPHER_CTX_free(ctx);
     return good;
 }
@@ -131,8 +130,9 @@ static bool libraries_agree(const struct ee_suite *s, size_t n)
            ee_ossl_gcm_open(&ossl, at.opened, key, zero_nonce, aad,
                             ee_bytes(at.other, n), at.other + n) == 0 &&
            memcmp(at.opened, at.plain, n) == 0;
-    return good && ee_gcm_seal(&ossl, at.other, key, zero_nonce, aad,
-                               ee_bytes(at.plain, n)) == 0 &&
+    return good &&
+           ee_gcm_seal(&ossl, at.other, key, zero_nonce, aad,
+                       ee_bytes(at.plain, n)) == 0 &&
            memcmp(at.sealed, at.other, all) == 0;
 }
 
@@ -192,8 +192,9 @@ static void flips(const struct ee_suite *s)
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         refused = refused && flips_are_refused(s, lengths[i]);
     }
-    ok(refused, "%s: every flipped bit of message, tag and aad is refused, and "
-                "nothing is left in the output",
+    ok(refused,
+       "%s: every flipped bit of message, tag and aad is refused, and "
+       "nothing is left in the output",
        s->name);
 }
 

@@ -90,8 +90,7 @@ static bool rewraps(struct ee_bytes blob, const struct shape *s)
 /* Rewrap verifies header, index, W and commitment, not what follows. */
 static bool rewrap_may_pass(const struct shape *s, size_t at)
 {
-    return is_in(record_of(s), at) ||
-           at >= wrap_of(s).end + EE_COMMIT_BYTES;
+    return is_in(record_of(s), at) || at >= wrap_of(s).end + EE_COMMIT_BYTES;
 }
 
 struct verdict {
@@ -117,8 +116,8 @@ static void flip_all(struct verdict *v, uint8_t *p, size_t n,
         opened = opens(ee_bytes(p, n), s);
         v->flips = v->flips && (is_free || !opened);
         v->record = v->record && (!is_free || opened);
-        v->rewraps = v->rewraps && rewraps(ee_bytes(p, n), s) ==
-                                       rewrap_may_pass(s, at);
+        v->rewraps =
+            v->rewraps && rewraps(ee_bytes(p, n), s) == rewrap_may_pass(s, at);
         p[at] ^= (uint8_t)(1 << bit % 8);
     }
     v->tried += 8 * n;
@@ -147,8 +146,8 @@ static void cut_and_append(struct verdict *v, struct ee_bytes blob,
         v->cuts = v->cuts && !resized_opens(blob, n, 0, s);
     }
     for (unsigned last = 0; last < 256; last++) {
-        v->appended = v->appended &&
-                      !resized_opens(blob, blob.n + 1, (uint8_t)last, s);
+        v->appended =
+            v->appended && !resized_opens(blob, blob.n + 1, (uint8_t)last, s);
     }
     v->tried += blob.n + 256;
 }
@@ -162,7 +161,8 @@ static bool spliced_opens(struct ee_bytes blob, struct ee_bytes other,
 
     memcpy(out, blob.p, blob.n);
     memcpy(out + p.start, other.p + p.start, p.end - p.start);
-    opened = memcmp(out, blob.p, blob.n) != 0 && opens(ee_bytes(out, blob.n), s);
+    opened =
+        memcmp(out, blob.p, blob.n) != 0 && opens(ee_bytes(out, blob.n), s);
     free(out);
     return opened;
 }
@@ -355,12 +355,14 @@ static void other_contexts(uint8_t suite)
     const struct ee_value b = parts[1];
     const struct ee_value c = parts[2];
     const struct ee_value wrong[][4] = {
-        {a, text7, c, c}, {a, ee_value_real(7), c, c}, {b, a, c, c},
-        {a, c, b, c},     {a, b, empty, c},
-        {a, ee_value_blob(ee_bytes("7", 1)), c, c},
+        {a, text7, c, c}, {a, ee_value_real(7), c, c},
+        {b, a, c, c},     {a, c, b, c},
+        {a, b, empty, c}, {a, ee_value_blob(ee_bytes("7", 1)), c, c},
     };
-    struct shape s = {.suite = suite, .flags = EE_FLAG_INDEX,
-                      .value = value_number(3), .parts = parts,
+    struct shape s = {.suite = suite,
+                      .flags = EE_FLAG_INDEX,
+                      .value = value_number(3),
+                      .parts = parts,
                       .part_count = 3};
     struct ee_bytes blob = kit_seal(&kit, &s);
     bool refused = true;

@@ -26,8 +26,8 @@ static void child_has_no_keys(void *arg, void *out, size_t n)
     (void)arg;
     (void)n;
     for (size_t s = 1; s < KIT_SUITES; s++) {
-        usable = usable || ee_kek_usable(kit.kek[s]) ||
-                 ee_kek_usable(kit.target[s]);
+        usable =
+            usable || ee_kek_usable(kit.kek[s]) || ee_kek_usable(kit.target[s]);
     }
     *(bool *)out = usable;
 }
@@ -68,8 +68,8 @@ static void child_seals(uint8_t suite, uint8_t *commitment)
     struct ee_kek *kek = NULL;
     struct ee_error err;
 
-    if (ee_kek_new(&kek, &kit.engine.ossl, ee_suite_by_id(suite),
-                   kit_kek_bytes, kit_target_bytes, &err) != EE_OK) {
+    if (ee_kek_new(&kek, &kit.engine.ossl, ee_suite_by_id(suite), kit_kek_bytes,
+                   kit_target_bytes, &err) != EE_OK) {
         _exit(1);
     }
     seal_same(suite, kek, commitment);
@@ -139,9 +139,8 @@ static void child_opens(void *arg, void *out, size_t n)
 
     (void)n;
     kit_init(&fresh);
-    *(bool *)out = kit_opens(&fresh, fresh.kek[1], *blob, &s, &equal) ==
-                       EE_OK &&
-                   equal;
+    *(bool *)out =
+        kit_opens(&fresh, fresh.kek[1], *blob, &s, &equal) == EE_OK && equal;
     kit_clear(&fresh);
 }
 

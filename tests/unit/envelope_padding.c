@@ -33,8 +33,8 @@ static void sizes_are_as_written(void)
         const size_t size = ee_padded_size(n);
 
         same = same && size == as_written(n);
-        short_ones = short_ones && (n + 2 > 256 || (size % 16 == 0 &&
-                                                    size < n + 2 + 16));
+        short_ones = short_ones &&
+                     (n + 2 > 256 || (size % 16 == 0 && size < n + 2 + 16));
         grows = grows && size >= n + 2 && ee_padded_size(n + 1) >= size;
         cheap = cheap && (n + 2 <= 256 || (size - n - 2) * 100 <= 12 * (n + 2));
     }
@@ -135,8 +135,8 @@ static void no_padding_is_refused(void)
 static void lengths_are_hidden(void)
 {
     struct ee_value part = ee_value_integer(1);
-    struct shape s = {.suite = 1, .flags = EE_FLAG_PADDED, .parts = &part,
-                      .part_count = 1};
+    struct shape s = {
+        .suite = 1, .flags = EE_FLAG_PADDED, .parts = &part, .part_count = 1};
     uint8_t bytes[600];
     struct kit k;
     bool good = true;
@@ -150,13 +150,13 @@ static void lengths_are_hidden(void)
         s.value = ee_value_blob(ee_bytes(bytes, n));
         s.suite = (uint8_t)(1 + n % 2);
         blob = kit_seal(&k, &s);
-        good = good &&
-               blob.n == EE_OVERHEAD - 1 + ee_padded_size(n) &&
+        good = good && blob.n == EE_OVERHEAD - 1 + ee_padded_size(n) &&
                kit_opens(&k, k.kek[s.suite], blob, &s, &equal) == EE_OK &&
                equal;
         free((void *)blob.p);
     }
-    ok(good, "a padded envelope shows the padded length and opens to the value");
+    ok(good,
+       "a padded envelope shows the padded length and opens to the value");
     kit_clear(&k);
 }
 

@@ -3,9 +3,9 @@
  * envelope_value.c: typed values keep every bit, and FORMAT R25 makes equal
  * what SQLite finds equal.
  */
-#include "envelope/value.h"
 #include "base/secret.h"
 #include "envelope/blind_index.h"
+#include "envelope/value.h"
 #include "kit.h"
 #include "tap.h"
 
@@ -15,15 +15,40 @@
 #include <string.h>
 
 static const int64_t integers[] = {
-    0,         1,         -1,        127,           128,           -128,
-    255,       256,       INT32_MAX, INT32_MIN,     INT64_MAX,     INT64_MIN,
-    INT64_MAX - 1, INT64_MIN + 1, (int64_t)1 << 53, ((int64_t)1 << 53) + 1,
+    0,
+    1,
+    -1,
+    127,
+    128,
+    -128,
+    255,
+    256,
+    INT32_MAX,
+    INT32_MIN,
+    INT64_MAX,
+    INT64_MIN,
+    INT64_MAX - 1,
+    INT64_MIN + 1,
+    (int64_t)1 << 53,
+    ((int64_t)1 << 53) + 1,
 };
 
 static const double reals[] = {
-    0.0,      -0.0,     1.0,       -1.0,    0.5,          DBL_MAX,
-    -DBL_MAX, DBL_MIN,  DBL_TRUE_MIN,       -DBL_TRUE_MIN, INFINITY,
-    -INFINITY, 1e300,   9007199254740993.0, 9223372036854775808.0,
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    DBL_MAX,
+    -DBL_MAX,
+    DBL_MIN,
+    DBL_TRUE_MIN,
+    -DBL_TRUE_MIN,
+    INFINITY,
+    -INFINITY,
+    1e300,
+    9007199254740993.0,
+    9223372036854775808.0,
     -9223372036854775808.0,
 };
 

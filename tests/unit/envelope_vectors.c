@@ -122,8 +122,8 @@ static struct outcome run_open(struct vec_case *c, const struct keys *k)
     }
     buf = read_context(c, &context);
     out.bytes = kit_alloc(ee_open_size(&e));
-    out.word = word_for(
-        ee_open(&engine, kek, out.bytes, &out.value, &e, &context));
+    out.word =
+        word_for(ee_open(&engine, kek, out.bytes, &out.value, &e, &context));
     free(buf);
     return out;
 }
@@ -148,8 +148,7 @@ static bool writes_the_same(struct vec_case *c, const struct keys *k,
     uint8_t w[EE_WRAPPED_BYTES];
     struct ee_context context;
     uint8_t *buf = read_context(c, &context);
-    bool same = ee_seal_size(&value, e->flags) ==
-                ee_envelope_size(e->flags, n);
+    bool same = ee_seal_size(&value, e->flags) == ee_envelope_size(e->flags, n);
 
     memset(p, 0, n);
     p[EE_COMMIT_BYTES] = value.type;
@@ -160,9 +159,9 @@ static bool writes_the_same(struct vec_case *c, const struct keys *k,
         ee_pad(p, EE_COMMIT_BYTES + 1 + body.n, n);
     }
     same = same &&
-           suite->seal(&engine.ossl, p, n, dek,
-                       ee_context_aad(&context, e->suite, e->flags,
-                                      e->index)) == 0 &&
+           suite->seal(
+               &engine.ossl, p, n, dek,
+               ee_context_aad(&context, e->suite, e->flags, e->index)) == 0 &&
            memcmp(p, e->data.p, e->data.n) == 0 &&
            suite->wrap(&engine.ossl, &k->kek->wrap, w, p,
                        ee_bytes(wa, ee_envelope_wrap_aad(wa, e->suite, e->flags,
@@ -262,9 +261,9 @@ static bool indexed_right(struct vec_case *c)
     struct ee_value value = vec_value(c, "value", 0);
     struct ee_kek *kek = NULL;
     struct ee_error err;
-    bool right = ee_kek_new(&kek, &engine.ossl, &ee_suite_aes, kit_kek_bytes,
-                            vec_exact(c, "secret", EE_KEY_BYTES),
-                            &err) == EE_OK;
+    bool right =
+        ee_kek_new(&kek, &engine.ossl, &ee_suite_aes, kit_kek_bytes,
+                   vec_exact(c, "secret", EE_KEY_BYTES), &err) == EE_OK;
 
     right = right && index_matches(vec_exact(c, "index", EE_INDEX_BYTES), kek,
                                    vec_value(c, "scope", 0), &value);

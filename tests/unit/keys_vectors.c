@@ -60,8 +60,8 @@ static struct tag read_sibling(const char *text)
     char *end = NULL;
 
     t.version = strtoull(text, &end, 10);
-    if (*end != ' ' || !ee_unhex(t.tag2, sizeof t.tag2, end + 1,
-                                 strlen(end + 1))) {
+    if (*end != ' ' ||
+        !ee_unhex(t.tag2, sizeof t.tag2, end + 1, strlen(end + 1))) {
         note("not a sibling: %s", text);
         exit(1);
     }
@@ -114,9 +114,9 @@ static bool key_is_right(struct vec_case *c, const struct ee_key_record *r)
     const struct ee_suite *suite = ee_suite_by_id(r->suite);
     struct ee_kek *kek = NULL;
     struct ee_error err;
-    bool right = suite != NULL &&
-                 ee_kek_new(&kek, &ossl, suite, vec_exact(c, "kek", 32),
-                            vec_exact(c, "secret", 32), &err) == EE_OK;
+    bool right =
+        suite != NULL && ee_kek_new(&kek, &ossl, suite, vec_exact(c, "kek", 32),
+                                    vec_exact(c, "secret", 32), &err) == EE_OK;
 
     right = right &&
             memcmp(kek->fingerprint, r->fingerprint, EE_MAC_BYTES) == 0 &&
@@ -188,8 +188,12 @@ static bool tags_depend_on(struct ee_key_record *r, void *field, size_t n)
 
 static void every_field_counts(void)
 {
-    struct ee_key_record r = {.name = "pii", .version = 3, .suite = 1,
-                              .state = 1, .origin = 1, .created = 5,
+    struct ee_key_record r = {.name = "pii",
+                              .version = 3,
+                              .suite = 1,
+                              .state = 1,
+                              .origin = 1,
+                              .created = 5,
                               .generation = 6};
 
     ok(tags_depend_on(&r, r.name, 3) &&

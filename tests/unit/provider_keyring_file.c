@@ -68,10 +68,10 @@ static void kinds(void)
     const char *aside = ring_path("aside");
 
     (void)rename(file, aside);
-    (void)symlink(aside, file);
+    ring_must(symlink(aside, file) == 0);
     refused(EE_DENIED, "symbolic link", "a symlink");
     (void)unlink(file);
-    (void)symlink("nothing", file);
+    ring_must(symlink("nothing", file) == 0);
     refused(EE_DENIED, "symbolic link", "a dangling symlink");
     (void)unlink(file);
     (void)mkfifo(file, 0600);
@@ -100,7 +100,7 @@ static void folders(void)
     (void)chmod(ring_dir, 0755);
     opens("a readable folder is fine");
 
-    (void)symlink(ring_dir, ring_path("link"));
+    ring_must(symlink(ring_dir, ring_path("link")) == 0);
     ok(ring_open(&p, "link/app.keyring", false, &err) == EE_OK,
        "a symlink to the folder is followed");
     ee_provider_close(p);
@@ -118,18 +118,18 @@ static void owners(void)
         return;
     }
     (void)chmod(ring_dir, 0770);
-    (void)chown(ring_dir, (uid_t)-1, SOMEBODY);
+    ring_must(chown(ring_dir, (uid_t)-1, SOMEBODY) == 0);
     refused(EE_DENIED, "a group can write", "a foreign group's folder");
-    (void)chown(ring_dir, SOMEBODY, SOMEBODY);
+    ring_must(chown(ring_dir, SOMEBODY, SOMEBODY) == 0);
     refused(EE_DENIED, "another user", "another user's folder");
-    (void)chown(file, SOMEBODY, SOMEBODY);
+    ring_must(chown(file, SOMEBODY, SOMEBODY) == 0);
     refused(EE_DENIED, "a group can write", "a group without a name");
     (void)chmod(ring_dir, 0700);
     opens("root may use somebody's keyring");
 
-    (void)chown(ring_dir, 0, 0);
+    ring_must(chown(ring_dir, 0, 0) == 0);
     (void)chmod(ring_dir, 0755);
-    (void)chown(file, 0, 0);
+    ring_must(chown(file, 0, 0) == 0);
     (void)chmod(ring_path("test.key"), 0644);
     if (fork() == 0) {
         struct ee_provider *p = NULL;
@@ -150,7 +150,7 @@ static void private_group(void)
 {
     (void)chmod(ring_dir, 0770);
     if (geteuid() == 0) {
-        (void)chown(ring_dir, 0, 0); /* group 0 is root's own on Debian */
+        ring_must(chown(ring_dir, 0, 0) == 0); /* group 0 is root's own on Debian */
         opens("a folder that one's own group can write");
     } else {
         skip("depends on the account", "private group");

@@ -121,7 +121,7 @@ static void file_kinds(void)
         refuses(PASSPHRASE, EE_DENIED, "chmod 600", "readable by others");
     }
     phrase_file("hunter 2", 8, 0600);
-    (void)symlink(ring_path("phrase"), ring_path("link"));
+    ring_must(symlink(ring_path("phrase"), ring_path("link")) == 0);
     (void)setenv("ENVELOPE_PASSPHRASE_FILE", ring_path("link"), 1);
     refuses(PASSPHRASE, EE_DENIED, "symbolic link", "a symlink");
     (void)mkfifo(ring_path("fifo"), 0600);
@@ -206,7 +206,7 @@ static void foreign(void)
     phrase_file("hunter 2", 8, 0600);
     (void)chmod(ring_dir, 0755);
     (void)ring_write("envelope_passphrase", "hunter 3", 8, 0440);
-    (void)chown(ring_path("envelope_passphrase"), 0, 54321);
+    ring_must(chown(ring_path("envelope_passphrase"), 0, 54321) == 0);
     if (fork() == 0) {
         struct ee_secret *s = NULL;
         int rc = setgid(54321) | setuid(54321);

@@ -21,6 +21,9 @@ void ring_setup(void);
 /* Unsets every source of a secret. */
 void ring_no_secret(void);
 
+/* Ends the program when what a test stands on could not be set up. */
+void ring_must(int good);
+
 /* A path in ring_dir; one of eight buffers. */
 const char *ring_path(const char *name);
 

@@ -119,8 +119,7 @@ static void look_everywhere(struct scanner *s, FILE *smaps)
             start = next_start;
             end = next_end;
             memcpy(modes, next, sizeof modes);
-        } else if (strncmp(line, "VmFlags:", 8) == 0 &&
-                   is_of_interest(modes)) {
+        } else if (strncmp(line, "VmFlags:", 8) == 0 && is_of_interest(modes)) {
             look_in(s, start, end, strstr(line, " wf") != NULL);
         }
     }
