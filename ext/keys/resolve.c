@@ -213,8 +213,8 @@ static int look_for_name(void *arg, const char *schema, struct ee_error *err)
     return EE_KEY_UNKNOWN;
 }
 
-static int find_name(struct ee_keys *k, const char *text, size_t n,
-                     struct ee_key_entry **out, struct ee_error *err)
+static int find_name_once(struct ee_keys *k, const char *text, size_t n,
+                          struct ee_key_entry **out, struct ee_error *err)
 {
     struct ee_key_name name;
     struct name_search s = {.k = k, .name = &name};
@@ -239,6 +239,23 @@ static int find_name(struct ee_keys *k, const char *text, size_t n,
     return ee_keys_load(k, s.schema, &s.record, &s.manifest, out, err);
 }
 
+/* Another connection may rotate between the search and the verification:
+ * then what was found is no longer current. */
+static int find_name(struct ee_keys *k, const char *text, size_t n,
+                     struct ee_key_entry **out, struct ee_error *err)
+{
+    for (int tries = 0; tries < 10; tries++) {
+        int rc = find_name_once(k, text, n, out, err);
+
+        if (rc != EE_OK || *out == NULL ||
+            (*out)->record.version == (*out)->manifest.current) {
+            return rc;
+        }
+    }
+    return ee_fail(err, EE_BUSY,
+                   "the key is being rotated by other connections; try again");
+}
+
 int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
                      uint64_t moment, struct ee_key_entry **out,
                      struct ee_error *err)
@@ -252,10 +269,6 @@ int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
         return EE_OK;
     }
     rc = find_name(k, name, n, &e, err);
-    if (rc == EE_OK && e != NULL && e->record.version != e->manifest.current) {
-        /* rotated by another connection between search and verification */
-        rc = find_name(k, name, n, &e, err);
-    }
     if (rc == EE_OK && e != NULL && !may_seal(e)) {
         rc = refuse_to_seal(&e->record, err);
     }

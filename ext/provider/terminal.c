@@ -4,7 +4,7 @@
  *
  * The host may be a shell whose Ctrl-C handler lets read() restart, and a
  * pasted next line must not become the passphrase. So: nothing may be waiting
- * before the question, what was typed ahead is thrown away, poll() (which
+ * before the question, what was typed ahead is thrown away, ppoll() (which
  * never restarts) precedes each read(), and the terminal hands over Ctrl-C as
  * a character. No signal handler is touched: they belong to the host.
  */
@@ -12,18 +12,20 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
-#define IN          STDIN_FILENO
-#define SHOW        STDERR_FILENO
-#define PATIENCE_MS (120 * 1000) /* between two key strokes */
-#define CTRL_C      0x03
-#define CTRL_D      0x04
-#define BACKSPACE   0x08
-#define CTRL_U      0x15
-#define DEL         0x7F
+#define IN               STDIN_FILENO
+#define SHOW             STDERR_FILENO
+#define PATIENCE_SECONDS 120 /* between two key strokes */
+#define CTRL_C           0x03
+#define CTRL_D           0x04
+#define BACKSPACE        0x08
+#define CTRL_U           0x15
+#define DEL              0x7F
 
 bool ee_terminal_present(void)
 {
@@ -61,17 +63,18 @@ static bool input_waits(void)
 }
 
 /* Waits for a key. *key is secret: one byte of the passphrase. */
-static int next_key(uint8_t *key, struct ee_error *err)
+static int next_key(uint8_t *key, const sigset_t *mask, struct ee_error *err)
 {
+    static const struct timespec patience = {.tv_sec = PATIENCE_SECONDS};
     struct pollfd in = {.fd = IN, .events = POLLIN, .revents = 0};
-    int ready = poll(&in, 1, PATIENCE_MS);
+    int ready = ppoll(&in, 1, &patience, mask);
 
     if (ready < 0 && errno == EINTR) {
         return ee_fail(err, EE_INTERRUPTED, "the question was cancelled");
     }
     if (ready == 0) {
         return ee_fail(err, EE_DENIED, "no passphrase was typed for %d seconds",
-                       PATIENCE_MS / 1000);
+                       PATIENCE_SECONDS);
     }
     if (ready < 0 || read(IN, key, 1) != 1) {
         return ee_fail(err, EE_DENIED,
@@ -92,10 +95,11 @@ static size_t erase(uint8_t *out, size_t n)
     return n;
 }
 
-static int read_line(uint8_t *out, size_t size, size_t *n, struct ee_error *err)
+static int read_line(uint8_t *out, size_t size, size_t *n, const sigset_t *mask,
+                     struct ee_error *err)
 {
     uint8_t key = 0; /* secret: wiped below, a byte at a time */
-    int rc = next_key(&key, err);
+    int rc = next_key(&key, mask, err);
 
     while (rc == EE_OK && key != '\n' && key != '\r') {
         if (key == CTRL_C || key == CTRL_D) {
@@ -114,7 +118,7 @@ static int read_line(uint8_t *out, size_t size, size_t *n, struct ee_error *err)
         }
         key = 0;
         if (rc == EE_OK) {
-            rc = next_key(&key, err);
+            rc = next_key(&key, mask, err);
         }
     }
     return rc;
@@ -137,6 +141,8 @@ int ee_terminal_ask(uint8_t *out, size_t size, size_t *n, const char *prompt,
 {
     struct termios before;
     struct termios quiet;
+    sigset_t all;
+    sigset_t mask;
     int rc = EE_OK;
 
     *n = 0;
@@ -153,12 +159,17 @@ int ee_terminal_ask(uint8_t *out, size_t size, size_t *n, const char *prompt,
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
     quiet.c_cc[VMIN] = 1;
     quiet.c_cc[VTIME] = 0;
+    /* from here on a signal waits for ppoll(), where it cancels */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &mask);
     if (set(&quiet) != 0) {
+        (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
         return ee_fail(err, EE_DENIED, "cannot turn the terminal's echo off");
     }
     show(prompt);
-    rc = read_line(out, size, n, err);
+    rc = read_line(out, size, n, &mask, err);
     (void)set(&before);
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
     show("\n");
     return rc;
 }

@@ -93,6 +93,15 @@ class Terminal(SqlTest):
         self.expect("Passphrase of keyring ")
         self.expect("app.db.keyring: ")
 
+    def wait_until_it_waits(self):
+        """The shell has gone to sleep behind its question."""
+        asleep = 0
+        while asleep < 3:
+            with open("/proc/%d/stat" % self.pid, encoding="ascii") as stat:
+                state = stat.read().rsplit(")", 1)[1].split()[0]
+            asleep = asleep + 1 if state == "S" else 0
+            time.sleep(0.02)
+
     def check_alive(self):
         """The shell goes on with its next statement."""
         self.type("SELECT 'still ' || 'here';\n")
@@ -158,6 +167,7 @@ class Terminal(SqlTest):
 
     def test_an_interrupt_signal_cancels(self):
         self.ask()
+        self.wait_until_it_waits()
         os.kill(self.pid, signal.SIGINT)
         self.expect("cancelled")
         self.check_modes()

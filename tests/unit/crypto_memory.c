@@ -24,7 +24,15 @@
 #define KEK_IS   78
 #define S_IS     79
 
-enum act { SEAL, OPEN, REWRAP, OPEN_DAMAGED, LEAK_DEK, LEAK_TEXT };
+enum act {
+    SEAL,
+    OPEN,
+    OPEN_DAMAGED,
+    REWRAP,
+    REWRAP_SAME, /* already under the target: checked only, FORMAT R24 */
+    LEAK_DEK,
+    LEAK_TEXT
+};
 
 /* Shared by victim and scanner. Nothing in it is secret. */
 struct job {
@@ -39,8 +47,38 @@ static struct job *job;
 
 /* ---- the victim ---- */
 
+static struct {
+    struct ee_engine engine;
+    struct ee_kek *kek;
+    struct ee_kek *target;
+    struct ee_envelope e;
+    struct ee_value value;
+    struct ee_context context;
+    uint8_t *scratch;
+} v;
+
+/* Runs what far down the stack, where nothing that follows overwrites what it
+ * leaves behind. */
+__attribute__((noinline)) static int far_down(size_t kib, int (*what)(void))
+{
+    volatile uint8_t frame[1024];
+    int rc = 0;
+
+    frame[0] = 0;
+    rc = kib > 1 ? far_down(kib - 1, what) : what();
+    frame[sizeof frame - 1] = (uint8_t)rc;
+    return rc;
+}
+
+static void must(int rc, int expected)
+{
+    if (rc != expected) {
+        abort();
+    }
+}
+
 /* The keys of this test are not constants: those lie in the program's data. */
-static struct ee_kek *new_kek(struct ee_engine *e, uint8_t suite, uint32_t seed)
+static struct ee_kek *new_kek(struct ee_engine *e, uint32_t seed)
 {
     uint8_t bytes[EE_KEY_BYTES];
     uint8_t secret[EE_KEY_BYTES];
@@ -49,130 +87,112 @@ static struct ee_kek *new_kek(struct ee_engine *e, uint8_t suite, uint32_t seed)
 
     kit_fill(bytes, sizeof bytes, seed);
     kit_fill(secret, sizeof secret, S_IS);
-    if (ee_kek_new(&kek, &e->ossl, ee_suite_by_id(suite), bytes, secret,
-                   &err) != EE_OK) {
-        abort();
-    }
+    must(ee_kek_new(&kek, &e->ossl, ee_suite_by_id(job->suite), bytes, secret,
+                    &err),
+         EE_OK);
     ee_wipe(bytes, sizeof bytes);
     ee_wipe(secret, sizeof secret);
     return kek;
 }
 
-static void new_engine(struct ee_engine *e)
+static int load_keks(void)
 {
-    struct ee_error err;
-
-    if (ee_engine_init(e, &err) != EE_OK) {
-        abort();
-    }
-}
-
-static const struct ee_value *context_parts(void)
-{
-    static struct ee_value parts[2];
-
-    parts[0] = ee_value_text(ee_bytes("Customer.Email", 14));
-    parts[1] = ee_value_integer(7);
-    return parts;
-}
-
-static void victim_seals(struct ee_engine *e, const struct ee_kek *kek)
-{
-    uint8_t *text = kit_alloc(job->value_n);
-    struct ee_value value = ee_value_text(ee_bytes(text, job->value_n));
-    struct ee_context c;
-    uint8_t *buf = kit_context(&c, context_parts(), 2);
-
-    kit_fill(text, job->value_n, VALUE_IS);
-    job->blob_n = ee_seal_size(&value, 0);
-    if (ee_seal(e, kek, job->blob, &value, &c, 0, NULL) != EE_OK) {
-        abort();
-    }
-    free(buf);
-    if (job->act != LEAK_TEXT) {
-        ee_wipe(text, job->value_n);
-        free(text);
-    }
+    v.target = new_kek(&v.engine, KEK_IS + 100);
+    v.kek = new_kek(&v.engine, KEK_IS);
+    return EE_OK;
 }
 
 static void parse(struct ee_envelope *e)
 {
     struct ee_error err;
 
-    if (ee_envelope_parse(e, ee_bytes(job->blob, job->blob_n), &err) != EE_OK) {
-        abort();
-    }
+    must(ee_envelope_parse(e, ee_bytes(job->blob, job->blob_n), &err), EE_OK);
 }
 
-static void victim_opens(struct ee_engine *engine, const struct ee_kek *kek)
+static int seal_now(void)
 {
-    const int expected = job->act == OPEN ? EE_OK : EE_AUTH;
-    struct ee_envelope e;
-    struct ee_context c;
-    struct ee_value value;
-    uint8_t *buf = kit_context(&c, context_parts(), 2);
-    uint8_t *scratch = NULL;
-
-    parse(&e);
-    scratch = kit_alloc(ee_open_size(&e));
-    if (ee_open(engine, kek, scratch, &value, &e, &c) != expected) {
-        abort();
-    }
-    if (expected == EE_OK) {
-        ee_wipe(scratch, ee_open_size(&e)); /* as ee_open() asks */
-        ee_value_wipe(&value);
-    }
-    free(scratch);
-    free(buf);
+    return ee_seal(&v.engine, v.kek, job->blob, &v.value, &v.context, 0, NULL);
 }
 
-static void victim_rewraps(struct ee_engine *engine, const struct ee_kek *kek)
+static int open_now(void)
 {
-    struct ee_kek *to = new_kek(engine, job->suite, KEK_IS + 100);
-    uint8_t *out = kit_alloc(job->blob_n);
-    struct ee_envelope e;
-
-    parse(&e);
-    memcpy(out, job->blob, job->blob_n);
-    if (ee_rewrap(engine, kek, to, out, &e) != EE_OK) {
-        abort();
-    }
-    free(out);
+    return ee_open(&v.engine, v.kek, v.scratch, &v.value, &v.e, &v.context);
 }
 
-static void victim_leaks(struct ee_engine *engine, const struct ee_kek *kek)
+static int rewrap_now(void)
+{
+    const struct ee_kek *to = job->act == REWRAP ? v.target : v.kek;
+
+    return ee_rewrap(&v.engine, v.kek, to, v.scratch, &v.e);
+}
+
+static void victim_seals(void)
+{
+    uint8_t *text = kit_alloc(job->value_n);
+
+    kit_fill(text, job->value_n, VALUE_IS);
+    v.value = ee_value_text(ee_bytes(text, job->value_n));
+    job->blob_n = ee_seal_size(&v.value, 0);
+    must(far_down(32, seal_now), EE_OK);
+    if (job->act != LEAK_TEXT) {
+        ee_wipe(text, job->value_n);
+        free(text);
+    }
+}
+
+static void victim_opens(void)
+{
+    parse(&v.e);
+    v.scratch = kit_alloc(ee_open_size(&v.e));
+    must(far_down(32, open_now), job->act == OPEN ? EE_OK : EE_AUTH);
+    if (job->act == OPEN) {
+        ee_wipe(v.scratch, ee_open_size(&v.e)); /* as ee_open() asks */
+        ee_value_wipe(&v.value);
+    }
+    free(v.scratch);
+}
+
+static void victim_rewraps(void)
+{
+    parse(&v.e);
+    v.scratch = kit_alloc(job->blob_n);
+    memcpy(v.scratch, job->blob, job->blob_n);
+    must(far_down(32, rewrap_now), EE_OK);
+}
+
+static void victim_leaks(void)
 {
     static uint8_t dek[EE_KEY_BYTES];
-    struct ee_envelope e;
 
-    parse(&e);
-    if (ee_unwrap_dek(engine, kek, dek, &e) != EE_OK) {
-        abort();
-    }
+    parse(&v.e);
+    must(ee_unwrap_dek(&v.engine, v.kek, dek, &v.e), EE_OK);
 }
 
 static void victim(void *arg)
 {
-    static struct ee_engine engine;
-    const struct ee_kek *kek = NULL;
+    struct ee_value parts[] = {ee_value_text(ee_bytes("Customer.Email", 14)),
+                               ee_value_integer(7)};
+    struct ee_error err;
 
     (void)arg;
-    new_engine(&engine);
-    kek = new_kek(&engine, job->suite, KEK_IS);
+    must(ee_engine_init(&v.engine, &err), EE_OK);
+    (void)kit_context(&v.context, parts, 2);
+    must(far_down(64, load_keks), EE_OK);
     switch (job->act) {
     case SEAL:
     case LEAK_TEXT:
-        victim_seals(&engine, kek);
+        victim_seals();
         break;
     case OPEN:
     case OPEN_DAMAGED:
-        victim_opens(&engine, kek);
+        victim_opens();
         break;
     case REWRAP:
-        victim_rewraps(&engine, kek);
+    case REWRAP_SAME:
+        victim_rewraps();
         break;
     case LEAK_DEK:
-        victim_leaks(&engine, kek);
+        victim_leaks();
         break;
     }
 }
@@ -330,15 +350,14 @@ static void needles(void *arg, struct scan_needles *n)
     uint8_t kw[EE_KEY_BYTES];
     struct ee_engine engine;
     struct ee_envelope e;
+    struct ee_error err;
     const struct ee_kek *kek = NULL;
 
     (void)arg;
-    new_engine(&engine);
-    kek = new_kek(&engine, job->suite, KEK_IS);
+    must(ee_engine_init(&engine, &err), EE_OK);
+    kek = new_kek(&engine, KEK_IS);
     parse(&e);
-    if (ee_unwrap_dek(&engine, kek, dek, &e) != EE_OK) {
-        abort();
-    }
+    must(ee_unwrap_dek(&engine, kek, dek, &e), EE_OK);
     add_key(n, SCAN_DEK, dek);
     ee_kdf(kw, kek->kek, "kek-wrap", ee_bytes(&job->suite, 1));
     if (job->suite == 1) {
@@ -409,6 +428,7 @@ static void calls_leave_nothing(uint8_t suite, size_t n)
     leaves_nothing(SEAL, "seal");
     leaves_nothing(OPEN, "open");
     leaves_nothing(REWRAP, "rewrap");
+    leaves_nothing(REWRAP_SAME, "a rewrap to the same key");
     scanner_finds();
     job->blob[job->blob_n - 1] ^= 1;
     leaves_nothing(OPEN_DAMAGED, "a refused open");

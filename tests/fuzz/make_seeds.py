@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Make the named seeds of the fuzz corpora, always the same bytes.
+
+    make_seeds.py DIR    writes DIR/parse and DIR/open_rewrap
+
+Each seed is an input that a plausible mistake in the code would let through.
+The files without a readable name were found by libFuzzer, and kept because
+they reach something that no other does:
+
+    open_rewrap -merge=1 tests/fuzz/corpus/open_rewrap FOUND
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from pathlib import Path
+
+INDEX, RECORD, PADDED = 1, 2, 4
+SUITES = ((1, "aes"), (2, "chacha"))
+INTEGER, REAL, TEXT, BLOB, NULL = range(1, 6)
+
+Seeds = dict[str, bytes]
+
+# --- parse: an envelope's layout with any bytes in it ------------------------
+
+
+def envelope(suite: int = 1, flags: int = 0, record: int = 1,
+             length: int | None = None, body: int = 5) -> bytes:
+    """A well-formed one, if record is not 0 and length not wrong."""
+    head = bytes((0xFE, 0x45, 1, suite, flags)) + b"\x11" * 8
+    if flags & INDEX:
+        head += b"\x22" * 16
+    if flags & RECORD:
+        said = record if length is None else length
+        head += struct.pack(">H", said) + b"\x33" * record
+    return head + b"\x44" * 48 + b"\x55" * (33 + body) + b"\x66" * 16
+
+
+def parse_seeds() -> Seeds:
+    """Good layouts, and one fault in each of the others."""
+    seeds = {f"flags_{flags}_{name}": envelope(suite, flags)
+             for flags in range(8) for suite, name in SUITES}
+    for flags in range(8):
+        shortest = envelope(flags=flags, body=0)
+        seeds[f"shortest_{flags}"] = shortest
+        seeds[f"too_short_{flags}"] = shortest[:-1]
+    good = envelope()
+    for at, value in ((0, 0xFF), (1, 0x46), (2, 0), (2, 2), (3, 0), (3, 3),
+                      (4, 8), (4, 0x80)):
+        seeds[f"byte_{at}_{value:02x}"] = (good[:at] + bytes((value,))
+                                           + good[at + 1:])
+    for record in (0, 8192, 8193):
+        seeds[f"record_{record}"] = envelope(flags=RECORD, record=record)
+    for length in (0, 2, 6, 7, 200, 0xFFFF):
+        seeds[f"record_1_said_{length}"] = envelope(flags=RECORD,
+                                                    length=length)
+    for length in (0, 1, 2, 5, 13):
+        seeds[f"bytes_{length}"] = good[:length]
+    return seeds
+
+
+# --- open_rewrap: see the head of open_rewrap.c ------------------------------
+
+XOR, CUT, INSERT, SPLICE, TRUNCATE, APPEND, CONTEXT, RECORDS = range(8)
+SCOPE = (TEXT, b"Email")
+ROW = (INTEGER, struct.pack(">q", 7))
+
+
+def op(kind: int, where: int = 0, x: int = 0, y: int = 0) -> bytes:
+    """One change."""
+    return struct.pack(">BHBB", kind, where, x, y)
+
+
+def plan(suite: int, flags: int, *ops: bytes, kind: int = TEXT,
+         value: bytes = b"ann.smith@x",
+         parts: tuple[tuple[int, bytes], ...] = (SCOPE, ROW)) -> bytes:
+    """What to seal, and what to do to it."""
+    head = bytes(((suite - 1) | flags << 1, kind - 1, len(value), len(parts),
+                  len(ops)))
+    context = b"".join(bytes((t - 1, len(b))) + b for t, b in parts)
+    return head + value + context + b"".join(ops)
+
+
+# where things lie with all flags set; a record is of 6 bytes
+PLACES = {
+    "magic": 0, "version": 2, "suite": 3, "key_id": 5, "key_id_end": 12,
+    "index": 13, "index_end": 28, "record_length": 29, "record_length_end": 30,
+    "record_body": 31, "record_body_end": 36, "wrap": 37, "wrap_tag": 69,
+    "wrap_end": 84, "commitment": 85, "nonce_end": 108, "after_nonce": 109,
+    "commitment_end": 116, "type": 117, "body": 118, "padding": 129,
+}
+BODY = 13 + 48 + 33  # without flags
+ALL = INDEX | RECORD | PADDED
+
+
+def changed_bits() -> Seeds:
+    """A bit of every part, and every flag, set or cleared."""
+    seeds: Seeds = {}
+    for i, (place, where) in enumerate(PLACES.items()):
+        suite, name = SUITES[i % 2]
+        seeds[f"flip_{place}_{name}"] = plan(suite, ALL, op(XOR, where, 1))
+    for suite, name in SUITES:
+        for mask in (INDEX, RECORD, PADDED):
+            for flags in (0, ALL):
+                seeds[f"flags_{flags}_xor_{mask}_{name}"] = plan(
+                    suite, flags, op(XOR, 4, mask))
+        seeds[f"flip_tag_{name}"] = plan(suite, 0, op(XOR, BODY + 11, 128))
+        seeds[f"other_suite_{name}"] = plan(suite, 0, op(XOR, 3, 3))
+    return seeds
+
+
+def changed_lengths() -> Seeds:
+    """Cut, added to, and with records put in and taken out."""
+    ops = {
+        "cut_key_id": op(CUT, 5, 1), "cut_body": op(CUT, BODY, 1),
+        "insert_body": op(INSERT, BODY, 0x80), "append": op(APPEND),
+        "truncate_tag": op(TRUNCATE, BODY + 11 + 15),
+        "truncate_all": op(TRUNCATE, 0),
+        "record_in": op(RECORDS, 0, 1, 63), "record_out": op(RECORDS, 0, 0),
+    }
+    seeds = {}
+    for i, (what, change) in enumerate(ops.items()):
+        suite, name = SUITES[i % 2]
+        for flags in (0, RECORD):
+            seeds[f"{what}_{flags}_{name}"] = plan(suite, flags, change)
+    return seeds
+
+
+def spliced() -> Seeds:
+    """Parts of another row's envelope of the same length."""
+    ops = {
+        "wrap": op(SPLICE, 13, 48), "commitment": op(SPLICE, 61, 32),
+        "data": op(SPLICE, 61, 60), "body": op(SPLICE, BODY, 11),
+        "tag": op(SPLICE, BODY + 11, 16), "all": op(SPLICE, 0, 255),
+    }
+    return {f"splice_{what}_{name}": plan(suite, 0, change)
+            for what, change in ops.items() for suite, name in SUITES}
+
+
+def other_contexts() -> Seeds:
+    """Told another context than the sealed one."""
+    to_type = {t: 2 + 4 * (t - 1) for t in range(1, 6)}
+    ops = {
+        "null_more": op(CONTEXT, 0, 0, 0), "one_less": op(CONTEXT, 0, 0, 1),
+        "text_as_blob": op(CONTEXT, 0, 0, to_type[BLOB]),
+        "integer_as_real": op(CONTEXT, 0, 1, to_type[REAL]),
+        "integer_as_text": op(CONTEXT, 0, 1, to_type[TEXT]),
+        "text_as_null": op(CONTEXT, 0, 0, to_type[NULL]),
+        "text_changed": op(CONTEXT, 0, 0, 3),
+        "row_changed": op(CONTEXT, 0, 1, 7),
+    }
+    seeds = {f"context_{what}": plan(1 + i % 2, 0, change)
+             for i, (what, change) in enumerate(ops.items())}
+    empty = ((TEXT, b""), (NULL, b""))
+    seeds["context_empty_as_null"] = plan(
+        1, 0, op(CONTEXT, 0, 0, to_type[NULL]), parts=empty)
+    seeds["context_null_as_empty"] = plan(
+        2, 0, op(CONTEXT, 0, 1, to_type[TEXT]), parts=empty)
+    seeds["context_none"] = plan(1, 0, parts=())
+    return seeds
+
+
+def unchanged() -> Seeds:
+    """Every flag, suite and type, opened as they are."""
+    values = {INTEGER: b"\xff" * 8, REAL: b"\x3f\xf8" + bytes(6), TEXT: b"",
+              BLOB: b"\x80\x00" * 100}
+    seeds = {f"open_{flags}_{name}": plan(suite, flags)
+             for flags in range(8) for suite, name in SUITES}
+    for kind, value in values.items():
+        seeds[f"open_type_{kind}"] = plan(1 + kind % 2, ALL, kind=kind,
+                                          value=value)
+    return seeds
+
+
+def open_rewrap_seeds() -> Seeds:
+    """All of them."""
+    return {**changed_bits(), **changed_lengths(), **spliced(),
+            **other_contexts(), **unchanged()}
+
+
+def main() -> int:
+    """The command line."""
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    for target, seeds in (("parse", parse_seeds()),
+                          ("open_rewrap", open_rewrap_seeds())):
+        folder = Path(sys.argv[1]) / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in seeds.items():
+            (folder / name).write_bytes(data)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
