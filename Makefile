@@ -116,7 +116,9 @@ TOOL_SRC  := $(sort $(wildcard tests/tools/*.c))
 FUZZ_SRC  := $(sort $(wildcard tests/fuzz/*.c))
 # bench/ext_*.c are loadable extensions of their own, the rest are programs
 BENCH_EXT := $(sort $(wildcard bench/ext_*.c))
-BENCH_SRC := $(sort $(filter-out $(BENCH_EXT),$(wildcard bench/*.c)))
+# those with a header are linked into all of the programs
+BENCH_HELP := $(patsubst %.h,%.c,$(wildcard bench/*.h))
+BENCH_SRC := $(sort $(filter-out $(BENCH_EXT) $(BENCH_HELP),$(wildcard bench/*.c)))
 
 prog       = $(patsubst %.c,$(OUT)/%,$(1))
 UNIT      := $(call prog,$(UNIT_SRC))
@@ -127,49 +129,56 @@ BENCH     := $(call prog,$(BENCH_SRC))
 BENCH_SO  := $(BENCH_EXT:%.c=$(OUT)/%.so)
 HELP_OBJ  := $(HELP_SRC:%.c=$(OUT)/%.o)
 TEST_OBJ  := $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(HELP_SRC) $(FAULT_SRC) \
-               $(TOOL_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(BENCH_EXT))
+               $(TOOL_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(BENCH_HELP) $(BENCH_EXT))
 OBJ       := $(SO_OBJ) $(CORE_OBJ) $(TEST_OBJ)
 
 FORMATTED := $(wildcard $(foreach d,ext/*/ ext/ tests/*/ bench/,$d*.c $d*.h))
 
 # --- building ----------------------------------------------------------------
+#
+# One short line for each file; V=1 shows the commands.
+
+say = $(if $(V),,@echo '  $(1)  $@' &&)
 
 .PHONY: all
 all: $(SO) ## build build/envelope.so
 
 $(SO): $(SO_OBJ)
-	$(COMPILE) $(SO_LDFLAGS) $(LDFLAGS) -o $@ $^ $(so_libs)
+	$(call say,LD)$(COMPILE) $(SO_LDFLAGS) $(LDFLAGS) -o $@ $^ $(so_libs)
 
 $(OUT)/so/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(COMPILE) -MMD -MP -c -o $@ $<
 
 # SQLITE_CORE: sqlite3_open() and the rest are called, not looked up in a table
 $(OUT)/core/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	@mkdir -p $(@D)
-	$(COMPILE) -DSQLITE_CORE -MMD -MP -c -o $@ $<
+	$(call say,CC)$(COMPILE) -DSQLITE_CORE -MMD -MP -c -o $@ $<
 
 $(BENCH_EXT:%.c=$(OUT)/%.o): $(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(COMPILE) -MMD -MP -c -o $@ $<
 
 # unused-result: when chown() or symlink() fails, the test after it says so
 $(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	@mkdir -p $(@D)
-	$(COMPILE) -Wno-unused-result -DSQLITE_CORE -Itests -Itests/unit \
+	$(call say,CC)$(COMPILE) -Wno-unused-result -DSQLITE_CORE -Itests -Itests/unit \
 	    -MMD -MP -c -o $@ $<
 
 $(UNIT) $(FAULT): $(OUT)/%: $(OUT)/%.o $(HELP_OBJ) $(CORE_OBJ)
-	$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
+	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
 
-$(BENCH) $(TOOL): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
-	$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
+$(TOOL): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
+	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
+
+$(BENCH): $(OUT)/%: $(OUT)/%.o $(BENCH_HELP:%.c=$(OUT)/%.o) $(CORE_OBJ)
+	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
 
 $(FUZZ): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
-	$(COMPILE) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(test_libs) -lm
+	$(call say,LD)$(COMPILE) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(test_libs) -lm
 
 $(BENCH_SO): $(OUT)/%.so: $(OUT)/%.o
-	$(COMPILE) $(SO_LDFLAGS) $(LDFLAGS) -o $@ $^ $(so_libs)
+	$(call say,LD)$(COMPILE) $(SO_LDFLAGS) $(LDFLAGS) -o $@ $^ $(so_libs)
 
 # A SQL file becomes a C string: backslashes and quotes escaped, a \n a line.
 $(GEN)/%_sql.h: sql/%.sql Makefile
@@ -199,7 +208,7 @@ FORCE:
 demo: ## install what is missing, build, and show the main job
 	@tests/setup.sh build
 	@$(MAKE) --no-print-directory all
-	@EE_EXTENSION='$(CURDIR)/$(SO)' sql/examples/demo.sh
+	@sh tests/demo.sh $(SO)
 
 .PHONY: install
 install: all ## copy the extension to PREFIX/lib/sqlite3 (PREFIX, DESTDIR)

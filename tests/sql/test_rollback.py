@@ -256,10 +256,6 @@ class Counters(SqlTest):
         self.conn.execute(ROTATE).fetchall()
         self.assertEqual(72, self.counters()[0])
 
-    def test_create_keeps_changes(self):
-        self.conn.execute(CREATE).fetchall()
-        self.assertEqual(3, self.counters()[1])
-
     def test_warming_up_keeps_all_counters(self):
         self.conn.execute(CREATE).fetchall()
         self.conn = self.connect()

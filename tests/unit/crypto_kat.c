@@ -195,7 +195,7 @@ static bool accumulated_is_right(struct vec_case *c)
 static bool is_too_long(const struct vec_case *c)
 {
     return vec_is(c, "op", "xaes-256-gcm-accumulated") &&
-           vec_number(c, "rounds") > 10000 && scaled(100) <= 100;
+           vec_number(c, "rounds") > 10000 && scaled(100) < 100;
 }
 
 /* -1: an operation that is not ours. */
@@ -230,7 +230,7 @@ static void run_case(struct vec_case *c, const char *file, size_t number)
     (void)snprintf(name, sizeof name, "%s, case %zu: %s", file, number,
                    vec_text(c, "op"));
     if (is_too_long(c)) {
-        skip("takes long; set EE_SCALE above 1", name);
+        skip("takes long with EE_SCALE below 1", name);
         return;
     }
     right = is_right(c);

@@ -71,9 +71,6 @@ static void look_at(struct scanner *s, const uint8_t *p, bool arena)
             const enum scan_kind kind = s->needles->list[i].kind;
 
             (arena ? s->hits->in_arena : s->hits->elsewhere)[kind]++;
-            if (getenv("EE_SCAN_VERBOSE") != NULL) {
-                (void)fprintf(stderr, "# kind %d, needle %zu\n", (int)kind, i);
-            }
         }
     }
 }
