@@ -14,15 +14,15 @@
 #define SPILLS_FROM (8 * 16)
 #define SPILL_BYTES 1536
 
-static bool use_sodium(size_t n)
+bool ee_gcm_is_long(size_t n)
 {
-    return n < EE_GCM_LONG && ee_aes_instructions();
+    return n >= EE_GCM_LONG || !ee_aes_instructions();
 }
 
 int ee_gcm_seal(struct ee_ossl *ossl, uint8_t *out, const uint8_t *key,
                 const uint8_t *nonce, struct ee_bytes aad, struct ee_bytes m)
 {
-    if (!use_sodium(m.n)) {
+    if (ee_gcm_is_long(m.n)) {
         return ee_ossl_gcm_seal(ossl, out, out + m.n, key, nonce, aad, m);
     }
     return crypto_aead_aes256gcm_encrypt(out, NULL, m.p, m.n, aad.p, aad.n,
@@ -35,7 +35,7 @@ int ee_gcm_open(struct ee_ossl *ossl, uint8_t *out, const uint8_t *key,
     const size_t n = in.n - EE_TAG_BYTES;
     int rc = 0;
 
-    if (!use_sodium(n)) {
+    if (ee_gcm_is_long(n)) {
         return ee_ossl_gcm_open(ossl, out, key, nonce, aad, ee_bytes(in.p, n),
                                 in.p + n);
     }

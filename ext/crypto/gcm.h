@@ -9,9 +9,14 @@
 
 #include "crypto/ossl.h"
 
+#include <stdbool.h>
+
 /* Messages from this many bytes on go to OpenSSL; `make bench` shows the
  * crossover. */
-#define EE_GCM_LONG 1024
+#define EE_GCM_LONG 2048
+
+/* Does a message of n bytes go to OpenSSL here? */
+bool ee_gcm_is_long(size_t n);
 
 /* out: m.n + 16 bytes; may begin at m.p. nonce: 12 bytes. 0 or -1. */
 int ee_gcm_seal(struct ee_ossl *ossl, uint8_t *out, const uint8_t *key,

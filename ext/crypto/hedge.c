@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 #include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 #if defined(__x86_64__)
@@ -19,7 +20,7 @@
 struct ee_hedge {
     bool ready;
     uint8_t hash_key[crypto_shorthash_siphashx24_KEYBYTES];
-    uint8_t expand_key[crypto_shorthash_siphashx24_KEYBYTES];
+    struct ee_aes256 expand;
 };
 
 struct ee_hedge *ee_hedge_new(void)
@@ -46,30 +47,34 @@ uint64_t ee_time_stamp(void)
 
 static void draw_keys(struct ee_hedge *hedge)
 {
+    uint8_t key[EE_KEY_BYTES]; /* secret: wiped below */
+
     ee_random(hedge->hash_key, sizeof hedge->hash_key);
-    ee_random(hedge->expand_key, sizeof hedge->expand_key);
+    ee_random(key, sizeof key);
+    ee_aes256_init(&hedge->expand, key);
     hedge->ready = true;
+    ee_wipe(key, sizeof key);
 }
 
-void ee_hedge_mix(struct ee_hedge *hedge, uint8_t *dek, struct ee_bytes input)
+int ee_hedge_mix(struct ee_hedge *hedge, struct ee_ossl *ossl, uint8_t *dek,
+                 struct ee_bytes input)
 {
-    enum { HALF = crypto_shorthash_siphashx24_BYTES };
-    uint8_t hash[HALF + 1]; /* secret: wiped below */
-    uint8_t mask[2 * HALF]; /* secret: wiped below */
+    enum { HASH = crypto_shorthash_siphashx24_BYTES };
+    uint8_t mask[2 * EE_AES_BLOCK]; /* secret: wiped below */
+    int rc = 0;
 
-    _Static_assert(2 * HALF == EE_KEY_BYTES, "two hashes make a mask");
+    _Static_assert((int)HASH == EE_AES_BLOCK, "a hash is a block");
+    _Static_assert(sizeof mask == EE_KEY_BYTES, "two blocks are a mask");
     if (!hedge->ready) {
         draw_keys(hedge);
     }
-    (void)crypto_shorthash_siphashx24(hash, input.p, input.n, hedge->hash_key);
-    for (uint8_t i = 0; i < 2; i++) {
-        hash[HALF] = i;
-        (void)crypto_shorthash_siphashx24(mask + (size_t)i * HALF, hash,
-                                          sizeof hash, hedge->expand_key);
-    }
+    (void)crypto_shorthash_siphashx24(mask, input.p, input.n, hedge->hash_key);
+    memcpy(mask + HASH, mask, HASH);
+    mask[HASH] ^= 1; /* two different blocks for one hash */
+    rc = ee_aes256_two_blocks(ossl, &hedge->expand, mask, mask);
     for (int i = 0; i < EE_KEY_BYTES; i++) {
         dek[i] ^= mask[i];
     }
-    ee_wipe(hash, sizeof hash);
     ee_wipe(mask, sizeof mask);
+    return rc;
 }

@@ -34,6 +34,13 @@ int ee_ossl_gcm_seal(struct ee_ossl *ossl, uint8_t *c, uint8_t *tag,
                      const uint8_t *key, const uint8_t *nonce,
                      struct ee_bytes aad, struct ee_bytes m);
 
+/* The same for a message in count parts, one after the other in c. A part may
+ * lie where its ciphertext goes. */
+int ee_ossl_gcm_seal_parts(struct ee_ossl *ossl, uint8_t *c, uint8_t *tag,
+                           const uint8_t *key, const uint8_t *nonce,
+                           struct ee_bytes aad, const struct ee_bytes *parts,
+                           size_t count);
+
 /* 0, or -1 with m wiped. m: c.n bytes, may be c.p. */
 int ee_ossl_gcm_open(struct ee_ossl *ossl, uint8_t *m, const uint8_t *key,
                      const uint8_t *nonce, struct ee_bytes aad,

@@ -34,9 +34,11 @@ struct ee_suite {
                   const uint8_t *nonce, struct ee_bytes aad,
                   struct ee_bytes in);
 
-    /* Data under a DEK, nonce zero. buf holds n bytes, becomes n + 16. */
-    int (*seal)(struct ee_ossl *o, uint8_t *buf, size_t n, const uint8_t *dek,
-                struct ee_bytes aad);
+    /* Data under a DEK, nonce zero. buf holds n bytes, becomes n + 16. The
+     * value's bytes are not in buf yet: value goes to buf + at, so that a long
+     * one is not copied first. */
+    int (*seal)(struct ee_ossl *o, uint8_t *buf, size_t n, size_t at,
+                struct ee_bytes value, const uint8_t *dek, struct ee_bytes aad);
     /* out: in.n - 16 bytes, apart from in; wiped on failure */
     int (*open)(struct ee_ossl *o, uint8_t *out, struct ee_bytes in,
                 const uint8_t *dek, struct ee_bytes aad);

@@ -75,9 +75,20 @@ static int unwrap(struct ee_ossl *o, const struct ee_wrap_key *k, uint8_t *out,
     return rc;
 }
 
-static int seal(struct ee_ossl *o, uint8_t *buf, size_t n, const uint8_t *dek,
-                struct ee_bytes aad)
+static int seal(struct ee_ossl *o, uint8_t *buf, size_t n, size_t at,
+                struct ee_bytes value, const uint8_t *dek, struct ee_bytes aad)
 {
+    const struct ee_bytes parts[] = {
+        ee_bytes(buf, at), value,
+        ee_bytes(buf + at + value.n, n - at - value.n)};
+
+    if (ee_gcm_is_long(n)) {
+        return ee_ossl_gcm_seal_parts(o, buf, buf + n, dek, zero_nonce, aad,
+                                      parts, sizeof parts / sizeof parts[0]);
+    }
+    if (value.n > 0) {
+        memcpy(buf + at, value.p, value.n);
+    }
     return ee_gcm_seal(o, buf, dek, zero_nonce, aad, ee_bytes(buf, n));
 }
 

@@ -39,10 +39,13 @@ static int unwrap(struct ee_ossl *o, const struct ee_wrap_key *k, uint8_t *out,
     return 0;
 }
 
-static int seal(struct ee_ossl *o, uint8_t *buf, size_t n, const uint8_t *dek,
-                struct ee_bytes aad)
+static int seal(struct ee_ossl *o, uint8_t *buf, size_t n, size_t at,
+                struct ee_bytes value, const uint8_t *dek, struct ee_bytes aad)
 {
     (void)o;
+    if (value.n > 0) {
+        memcpy(buf + at, value.p, value.n);
+    }
     return crypto_aead_chacha20poly1305_ietf_encrypt(
         buf, NULL, buf, n, aad.p, aad.n, NULL, zero_nonce, dek);
 }

@@ -38,33 +38,32 @@ static uint8_t *write_header(uint8_t *out, const struct ee_kek *kek,
     return out;
 }
 
-/* P, in the place where C will be. */
+#define BODY_AT (EE_COMMIT_BYTES + 1)
+
+/* P but for the body, in the place where C will be. */
 static void write_plain(uint8_t *p, size_t size, const struct ee_value *value,
                         uint8_t flags)
 {
-    const struct ee_bytes body = ee_value_body(value);
-
     memset(p, 0, EE_COMMIT_BYTES);
     p[EE_COMMIT_BYTES] = value->type;
-    if (body.n > 0) {
-        memcpy(p + EE_COMMIT_BYTES + 1, body.p, body.n);
-    }
     if ((flags & EE_FLAG_PADDED) != 0) {
-        ee_pad(p, EE_COMMIT_BYTES + 1 + body.n, size);
+        ee_pad(p, BODY_AT + ee_value_body(value).n, size);
     }
 }
 
 /* FORMAT R17: fresh from the pool, and hedged. */
-static void draw_dek(struct ee_engine *engine, uint8_t *dek,
-                     struct ee_context *context, struct ee_bytes aad,
-                     const struct ee_value *value)
+static int draw_dek(struct ee_engine *engine, uint8_t *dek,
+                    struct ee_context *context, struct ee_bytes aad,
+                    const struct ee_value *value)
 {
     struct ee_bytes input =
         ee_context_hedge_input(context, aad, ee_time_stamp(), value);
+    int rc = 0;
 
     ee_pool_take(engine->pool, dek);
-    ee_hedge_mix(engine->hedge, dek, input);
+    rc = ee_hedge_mix(engine->hedge, &engine->ossl, dek, input);
     ee_context_forget(context, input, aad);
+    return rc;
 }
 
 int ee_seal(struct ee_engine *engine, const struct ee_kek *kek, uint8_t *out,
@@ -85,9 +84,12 @@ int ee_seal(struct ee_engine *engine, const struct ee_kek *kek, uint8_t *out,
     if (context->overflow) {
         return EE_INTERNAL;
     }
-    draw_dek(engine, dek, context, aad, value);
+    if (draw_dek(engine, dek, context, aad, value) != 0) {
+        goto out;
+    }
     write_plain(c, n, value, flags);
-    if (suite->seal(&engine->ossl, c, n, dek, aad) != 0) {
+    if (suite->seal(&engine->ossl, c, n, BODY_AT, ee_value_body(value), dek,
+                    aad) != 0) {
         ee_wipe(c, n); /* it may still be plaintext */
         goto out;
     }

@@ -152,15 +152,12 @@ static bool writes_the_same(struct vec_case *c, const struct keys *k,
 
     memset(p, 0, n);
     p[EE_COMMIT_BYTES] = value.type;
-    if (body.n > 0) {
-        memcpy(p + EE_COMMIT_BYTES + 1, body.p, body.n);
-    }
     if ((e->flags & EE_FLAG_PADDED) != 0) {
         ee_pad(p, EE_COMMIT_BYTES + 1 + body.n, n);
     }
     same = same &&
            suite->seal(
-               &engine.ossl, p, n, dek,
+               &engine.ossl, p, n, EE_COMMIT_BYTES + 1, body, dek,
                ee_context_aad(&context, e->suite, e->flags, e->index)) == 0 &&
            memcmp(p, e->data.p, e->data.n) == 0 &&
            suite->wrap(&engine.ossl, &k->kek->wrap, w, p,
