@@ -314,12 +314,15 @@ fuzz-all: $(FUZZ)
 .PHONY: bench
 bench: $(SO) $(BENCH) $(BENCH_SO) ## build and run the benchmarks (bench/README.md)
 	@EE_EXTENSION='$(CURDIR)/$(SO)' EE_BENCH='$(CURDIR)/$(OUT)/bench' \
-	    $(if $(wildcard bench/run.py),$(PYTHON) bench/run.py,bash bench/run.sh)
+	    bash bench/run.sh
 
 .PHONY: check-budget
-check-budget: $(SO) $(BENCH) $(BENCH_SO) ## compare instruction counts with bench's budget (callgrind)
-	@EE_EXTENSION='$(CURDIR)/$(SO)' EE_BENCH='$(CURDIR)/$(OUT)/bench' \
-	    $(if $(wildcard bench/budget.py),$(PYTHON) bench/budget.py,bash bench/budget.sh)
+check-budget: $(BENCH) ## compare instruction counts with bench's budget (callgrind)
+	@EE_BENCH='$(CURDIR)/$(OUT)/bench' bash bench/budget.sh
+
+.PHONY: budget-update
+budget-update: $(BENCH) ## write bench/budget.txt anew
+	@EE_BENCH='$(CURDIR)/$(OUT)/bench' bash bench/budget.sh --update
 
 # --- reading -----------------------------------------------------------------
 
