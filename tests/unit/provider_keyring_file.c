@@ -150,7 +150,8 @@ static void private_group(void)
 {
     (void)chmod(ring_dir, 0770);
     if (geteuid() == 0) {
-        ring_must(chown(ring_dir, 0, 0) == 0); /* group 0 is root's own on Debian */
+        ring_must(chown(ring_dir, 0, 0) ==
+                  0); /* group 0 is root's own on Debian */
         opens("a folder that one's own group can write");
     } else {
         skip("depends on the account", "private group");

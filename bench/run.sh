@@ -1,0 +1,22 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# run.sh: all benchmarks, one after the other. ROWS=N for another table size;
+# SCALE=1 adds the comparison of 100,000 and 10,000,000 rows.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+echo '== plain C, against the limit loop and the libraries'
+"$EE_BENCH/envelope"
+echo
+echo '== SQL'
+"$EE_BENCH/sql" "${ROWS:-1000000}"
+if [ -n "${SCALE:-}" ]; then
+    echo
+    echo '== SQL, 100,000 and 10,000,000 rows'
+    "$EE_BENCH/sql" 100000
+    "$EE_BENCH/sql" 10000000
+fi
+echo
+echo '== starting the shell'
+bash "$here/startup.sh"
