@@ -24,7 +24,6 @@ enum ee_status {
     EE_UNAVAILABLE, /* a provider cannot be reached; may be tried again */
     EE_CONFIG,      /* a setting, URI or file is not usable */
     EE_BUSY,        /* another connection holds a lock; try again */
-    EE_TOOBIG,      /* larger than SQLite's limit */
     EE_INTERRUPTED, /* sqlite3_interrupt() or Ctrl-C */
     EE_IO,          /* the database or a file could not be read or written */
     EE_INTERNAL     /* a self-test failed, or a bug */

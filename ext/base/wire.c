@@ -38,7 +38,9 @@ static uint64_t read_uint(struct ee_reader *r, size_t n)
 
 uint8_t ee_read_u8(struct ee_reader *r)
 {
-    return (uint8_t)read_uint(r, 1);
+    struct ee_bytes b = ee_read_bytes(r, 1);
+
+    return b.n == 1 ? b.p[0] : 0;
 }
 
 uint16_t ee_read_u16(struct ee_reader *r)

@@ -65,10 +65,6 @@ void ee_call_fail(const struct ee_call *call, const struct ee_error *err)
         sqlite3_result_error_nomem(call->ctx);
         return;
     }
-    if (err->code == EE_TOOBIG) {
-        sqlite3_result_error_toobig(call->ctx);
-        return;
-    }
     text = sqlite3_mprintf("%s: %s", call->function, err->msg);
     if (text == NULL) {
         sqlite3_result_error_nomem(call->ctx);
@@ -208,33 +204,19 @@ int ee_call_envelope(sqlite3_value *arg, struct ee_bytes *blob,
     return ee_envelope_parse(out, *blob, err);
 }
 
-/* An opened TEXT or BLOB lies behind the commitment and its type. The zeros
- * of the commitment have served; they keep the length for the destructor. */
-#define BODY_OFFSET (EE_COMMIT_BYTES + 1)
-
-static void wipe_opened(void *body)
-{
-    uint8_t *scratch = (uint8_t *)body - BODY_OFFSET;
-    size_t n = 0;
-
-    memcpy(&n, scratch, sizeof n);
-    ee_wipe(scratch, n);
-    sqlite3_free(scratch);
-}
-
 void ee_call_result_opened(const struct ee_call *call, struct ee_value *value,
-                           uint8_t *scratch, size_t n)
+                           uint8_t *scratch)
 {
-    char *body = (char *)scratch + BODY_OFFSET;
+    char *body = (char *)scratch + EE_COMMIT_BYTES + 1;
 
-    memcpy(scratch, &n, sizeof n);
     switch (value->type) {
     case EE_TEXT:
-        sqlite3_result_text64(call->ctx, body, value->bytes.n, wipe_opened,
-                              SQLITE_UTF8);
+        sqlite3_result_text64(call->ctx, body, value->bytes.n,
+                              ee_opened_put_body, SQLITE_UTF8);
         return;
     case EE_BLOB:
-        sqlite3_result_blob64(call->ctx, body, value->bytes.n, wipe_opened);
+        sqlite3_result_blob64(call->ctx, body, value->bytes.n,
+                              ee_opened_put_body);
         return;
     case EE_INTEGER:
         sqlite3_result_int64(call->ctx, ee_value_as_integer(value));
@@ -244,5 +226,5 @@ void ee_call_result_opened(const struct ee_call *call, struct ee_value *value,
         break;
     }
     ee_value_wipe(value);
-    wipe_opened(body);
+    ee_opened_put(scratch);
 }

@@ -40,9 +40,9 @@ int ee_call_context(const struct ee_call *call, int argc, sqlite3_value **argv,
 int ee_call_envelope(sqlite3_value *arg, struct ee_bytes *blob,
                      struct ee_envelope *out, struct ee_error *err) EE_CHECKED;
 
-/* Hands an opened value to SQLite. scratch, of n bytes, holds P (FORMAT
- * section 6) and belongs to SQLite from here on, which wipes and frees it. */
+/* Hands an opened value to SQLite. scratch, of ee_opened_get(), holds P (FORMAT
+ * section 6) and is SQLite's from here on, which wipes and gives it back. */
 void ee_call_result_opened(const struct ee_call *call, struct ee_value *value,
-                           uint8_t *scratch, size_t n);
+                           uint8_t *scratch);
 
 #endif

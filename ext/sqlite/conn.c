@@ -99,6 +99,7 @@ void ee_conn_release(void *arg)
     (void)pthread_mutex_unlock(&registry.lock);
     if (last) {
         ee_keys_clear(&conn->keys);
+        ee_opened_clear(&conn->opened);
         sqlite3_free(conn->scratch);
         sqlite3_free(conn);
     }

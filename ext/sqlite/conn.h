@@ -10,6 +10,7 @@
 #define EE_SQLITE_CONN_H
 
 #include "keys/keys.h"
+#include "sqlite/opened.h"
 
 struct ee_conn;
 
@@ -28,7 +29,8 @@ struct ee_conn {
     struct ee_binding utf8;
     struct ee_binding utf16;
     struct ee_keys keys;
-    bool padding; /* new envelopes are padded */
+    bool padding;            /* new envelopes are padded */
+    struct ee_opened opened; /* buffers of opened values */
     /* scratch for contexts; grows, never shrinks */
     uint8_t *scratch;
     size_t scratch_size;

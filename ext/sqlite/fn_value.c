@@ -50,11 +50,10 @@ static int open_envelope(const struct ee_call *call,
                          sqlite3_value **argv, struct ee_error *err)
 {
     struct ee_keys *keys = &call->conn->keys;
-    const size_t n = ee_open_size(e);
     struct ee_key_entry *key = NULL;
     struct ee_context context;
     struct ee_value value;
-    uint8_t *scratch = NULL; /* secret: SQLite wipes and frees it */
+    uint8_t *scratch = NULL; /* secret: wiped when given back */
     int rc = ee_keys_for_open(keys, e->key_id, ee_call_moment(call), &key, err);
 
     if (rc == EE_OK) {
@@ -63,16 +62,16 @@ static int open_envelope(const struct ee_call *call,
     if (rc != EE_OK) {
         return rc;
     }
-    scratch = sqlite3_malloc64(n);
+    scratch = ee_opened_get(&call->conn->opened, ee_open_size(e));
     if (scratch == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");
     }
     rc = ee_open(&keys->engine, key->kek, scratch, &value, e, &context);
     if (rc != EE_OK) {
-        sqlite3_free(scratch);
+        ee_opened_put(scratch);
         return fail_auth(key, err);
     }
-    ee_call_result_opened(call, &value, scratch, n);
+    ee_call_result_opened(call, &value, scratch);
     return EE_OK;
 }
 

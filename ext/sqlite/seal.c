@@ -48,9 +48,6 @@ static int seal_value(const struct ee_call *call,
     uint8_t *out = NULL;
     int rc = EE_OK;
 
-    if (n > (size_t)sqlite3_limit(call->conn->db, SQLITE_LIMIT_LENGTH, -1)) {
-        return ee_fail(err, EE_TOOBIG, "the value is too large to seal");
-    }
     out = sqlite3_malloc64(n);
     if (out == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");
@@ -61,6 +58,7 @@ static int seal_value(const struct ee_call *call,
         sqlite3_free(out);
         return ee_fail(err, rc, "the value could not be sealed");
     }
+    /* frees out and reports "string or blob too big" beyond SQLite's limit */
     sqlite3_result_blob64(call->ctx, out, n, sqlite3_free);
     return EE_OK;
 }
