@@ -34,6 +34,11 @@ static struct {
     bool atfork_ready; /* the handlers below are registered */
 } arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+void ee_wipe(void *p, size_t n)
+{
+    sodium_memzero(p, n);
+}
+
 const char *ee_sodium_version(void)
 {
     return sodium_version_string();

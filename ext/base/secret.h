@@ -18,19 +18,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 #define EE_CELL_BYTES 1280
 
-/* Short-lived secrets on the stack: wipe at the out: label. The barrier tells
- * the compiler that somebody may look at p, so the memset() stays. In a header
- * because it runs ten times for every value: through libsodium and the C
- * library each would cost three calls. */
-static inline void ee_wipe(void *p, size_t n)
-{
-    memset(p, 0, n);
-    __asm__ volatile("" : : "r"(p) : "memory");
-}
+/* Short-lived secrets on the stack: wipe at the out: label. */
+void ee_wipe(void *p, size_t n);
 
 /* Constant time. */
 bool ee_is_zero(const void *p, size_t n);
