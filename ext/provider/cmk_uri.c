@@ -123,7 +123,7 @@ static int parse_name(struct ee_cmk_uri *uri, const char *text,
 {
     size_t n = 0;
 
-    /* cppcheck-suppress arrayIndexOutOfBoundsCond: it ends at the NUL */
+    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; it ends at the NUL */
     while (in_set(text[n], "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-")) {
         n++;
     }
