@@ -1,21 +1,14 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Compare the extension with the reader and writer made from FORMAT.md.
 
 What the extension seals, envelope_format opens, and the other way round,
 for seeded random values and contexts. Both must give the same value of the
 same storage class.
-
-The payload file holds KEK ‖ S (64 bytes) of the key's current version, in
-hexadecimal.
 """
 
 from __future__ import annotations
 
-import argparse
 import sqlite3
-import sys
-from pathlib import Path
 from random import Random
 from typing import Any, Callable
 
@@ -111,40 +104,3 @@ def seal_under(conn: sqlite3.Connection, name: str) -> SqlFunction:
     """envelope_seal under the key of a name."""
     function = sql_function(conn, "envelope_seal({})")
     return lambda value, *context: function(value, name, *context)
-
-
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--extension", required=True, help="file to load")
-    parser.add_argument("--database", required=True,
-                        help="database that has the key")
-    parser.add_argument("--key", required=True, help="name of the key")
-    parser.add_argument("--suite", type=int, choices=ef.SUITES, default=1)
-    parser.add_argument("--payload", type=Path, required=True,
-                        help="file with KEK and S in hexadecimal")
-    parser.add_argument("--count", type=int, default=COUNT)
-    parser.add_argument("--seed", type=int, default=SEED)
-    options = parser.parse_args()
-    payload = bytes.fromhex(options.payload.read_text("ascii"))
-    kek = ef.Kek(payload[:ef.KEY_BYTES], options.suite)
-    conn = sqlite3.connect(options.database)
-    conn.enable_load_extension(True)
-    conn.load_extension(options.extension)
-    try:
-        cross_check(
-            seal_under(conn, options.key),
-            sql_function(conn, "envelope_open({})"),
-            kek, payload[ef.KEY_BYTES:], options.count, options.seed,
-        )
-    except Mismatch as mismatch:
-        print(mismatch, file=sys.stderr)
-        return 1
-    finally:
-        conn.close()
-    print(f"{options.count} values agree each way")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
