@@ -160,7 +160,8 @@ static int check_destroyable(struct ee_keyring *k,
     if (current->version == version) {
         return ee_fail(err, EE_KEY_STATE,
                        "version %u of CMK %s is the current one: rotate the "
-                       "CMK and rewrap its keys before you destroy it",
+                       "CMK, then the keys under it, and rewrap their rows, "
+                       "before you destroy it",
                        (unsigned)version, name);
     }
     return EE_OK;
