@@ -364,6 +364,8 @@ def jobs_of(options):
             yield lambda p=program: run_program(p, options)
     if options.python:
         for path in sorted(glob.glob(REPO + "/tests/*/test_*.py")):
+            if options.skip and path.endswith(options.skip):
+                continue
             yield lambda p=path: run_module(p, options)
 
 
@@ -379,6 +381,7 @@ def arguments():
     add("--timeout", type=int, default=300, help="seconds, for each program")
     add("--wrap", default="", help="a command to put before each, quoted")
     add("--preload", default="", help="LD_PRELOAD of Python modules")
+    add("--skip", default="", help="leave out the module that ends so")
     add("--no-python", dest="python", action="store_false")
     return parser.parse_args()
 
