@@ -11,8 +11,8 @@ static sqlite3_stmt *find(struct ee_statements *s, const char *format,
 {
     for (int i = 0; i < EE_STATEMENTS_MAX; i++) {
         if (s->slots[i].format == format && s->slots[i].stmt != NULL &&
-            strcmp(s->slots[i].schema, schema) == 0 &&
-            !sqlite3_stmt_busy(s->slots[i].stmt)) {
+            !s->slots[i].lent && strcmp(s->slots[i].schema, schema) == 0) {
+            s->slots[i].lent = true;
             return s->slots[i].stmt;
         }
     }
@@ -31,16 +31,20 @@ static void look_for_keeper(struct ee_statements *s)
     (void)sqlite3_finalize(stmt);
 }
 
+/* Keeps a statement that is being lent, in the place of one that is not. When
+ * all are lent it is not kept. */
 static void remember(struct ee_statements *s, const char *format,
                      const char *schema, sqlite3_stmt *stmt)
 {
     unsigned i = s->next_victim;
 
     for (unsigned tries = 0; tries < EE_STATEMENTS_MAX; tries++) {
-        if (s->slots[i].stmt == NULL || !sqlite3_stmt_busy(s->slots[i].stmt)) {
+        if (!s->slots[i].lent) {
             (void)sqlite3_finalize(s->slots[i].stmt);
             s->slots[i].format = format;
             s->slots[i].stmt = stmt;
+            s->slots[i].lent = true;
+            s->slots[i].stale = false;
             memcpy(s->slots[i].schema, schema, strlen(schema) + 1);
             s->next_victim = (i + 1) % EE_STATEMENTS_MAX;
             return;
@@ -73,6 +77,21 @@ int ee_statement_get(struct ee_statements *s, sqlite3_stmt **out,
     return rc;
 }
 
+/* True when the slot keeps it for the next use. */
+static bool take_back(struct ee_statements *s, sqlite3_stmt *stmt)
+{
+    for (int i = 0; i < EE_STATEMENTS_MAX; i++) {
+        if (s->slots[i].stmt == stmt) {
+            s->slots[i].lent = false;
+            if (s->slots[i].stale) {
+                s->slots[i].stmt = NULL;
+            }
+            return !s->slots[i].stale;
+        }
+    }
+    return false;
+}
+
 void ee_statement_put(struct ee_statements *s, sqlite3_stmt *stmt)
 {
     if (stmt == NULL) {
@@ -80,12 +99,21 @@ void ee_statement_put(struct ee_statements *s, sqlite3_stmt *stmt)
     }
     (void)sqlite3_reset(stmt);
     (void)sqlite3_clear_bindings(stmt);
+    if (!take_back(s, stmt)) {
+        (void)sqlite3_finalize(stmt);
+    }
+}
+
+void ee_statements_renew(struct ee_statements *s)
+{
     for (int i = 0; i < EE_STATEMENTS_MAX; i++) {
-        if (s->slots[i].stmt == stmt) {
-            return;
+        if (s->slots[i].lent) {
+            s->slots[i].stale = true;
+        } else {
+            (void)sqlite3_finalize(s->slots[i].stmt);
+            s->slots[i].stmt = NULL;
         }
     }
-    (void)sqlite3_finalize(stmt);
 }
 
 void ee_statements_keep(struct ee_statements *s)
@@ -96,9 +124,5 @@ void ee_statements_keep(struct ee_statements *s)
 void ee_statements_drop(struct ee_statements *s)
 {
     s->kept = false;
-    for (int i = 0; i < EE_STATEMENTS_MAX; i++) {
-        (void)sqlite3_finalize(s->slots[i].stmt);
-        s->slots[i].stmt = NULL;
-        s->slots[i].format = NULL;
-    }
+    ee_statements_renew(s);
 }

@@ -8,6 +8,9 @@
  * SQLite disconnects first thing in sqlite3_close() (sqlite/vtab_keys.c calls
  * ee_statements_keep() and ee_statements_drop()). Without a keeper a
  * statement lasts for one use.
+ *
+ * A statement that was handed out is lent until it is put back, whether it
+ * was stepped or not: nobody else gets it, and nothing finalizes it.
  */
 #ifndef EE_DB_STATEMENTS_H
 #define EE_DB_STATEMENTS_H
@@ -25,6 +28,8 @@ struct ee_statements {
         const char *format; /* identity of the statement: a literal */
         char schema[EE_SCHEMA_MAX];
         sqlite3_stmt *stmt;
+        bool lent;
+        bool stale; /* renewed while lent: not to be used again */
     } slots[EE_STATEMENTS_MAX];
 };
 
@@ -35,7 +40,13 @@ int ee_statement_get(struct ee_statements *s, sqlite3_stmt **out,
                      struct ee_error *err) EE_CHECKED;
 void ee_statement_put(struct ee_statements *s, sqlite3_stmt *stmt);
 
+/* Forgets the kept statements, so that the next use compiles them again. For
+ * when one of them answered with nonsense: an authorizer that ignores a column
+ * is compiled in, and SQLite does not compile again when it is taken away. */
+void ee_statements_renew(struct ee_statements *s);
+
 void ee_statements_keep(struct ee_statements *s);
-void ee_statements_drop(struct ee_statements *s); /* finalizes all */
+/* Finalizes all but the lent ones, which go when they are put back. */
+void ee_statements_drop(struct ee_statements *s);
 
 #endif

@@ -15,27 +15,13 @@ static struct ee_key_entry **bucket_of(struct ee_cache *c,
     return &c->buckets[key_id[0] % EE_CACHE_BUCKETS];
 }
 
-struct ee_key_entry *ee_cache_find(struct ee_cache *c, const uint8_t *key_id)
+static void entry_free(struct ee_key_entry *e)
 {
-    struct ee_key_entry *e = *bucket_of(c, key_id);
-
-    while (e != NULL &&
-           memcmp(e->record.fingerprint, key_id, EE_KEY_ID_BYTES) != 0) {
-        /* lint: memcmp on public bytes */
-        e = e->next;
-    }
-    if (e == NULL) {
-        return NULL;
-    }
-    if (!ee_kek_usable(e->kek)) {
-        ee_cache_remove(c, e);
-        return NULL;
-    }
-    e->used = ++c->uses;
-    return e;
+    ee_kek_free(e->kek);
+    sqlite3_free(e);
 }
 
-void ee_cache_remove(struct ee_cache *c, struct ee_key_entry *entry)
+static void remove_entry(struct ee_cache *c, struct ee_key_entry *entry)
 {
     struct ee_key_entry **link = bucket_of(c, entry->record.fingerprint);
 
@@ -49,8 +35,64 @@ void ee_cache_remove(struct ee_cache *c, struct ee_key_entry *entry)
             c->names[i].entry = NULL;
         }
     }
-    ee_kek_free(entry->kek);
-    sqlite3_free(entry);
+    entry->removed = true;
+    if (entry->pins == 0) {
+        entry_free(entry);
+    }
+}
+
+void ee_cache_pin(struct ee_key_entry *entry)
+{
+    entry->pins++;
+}
+
+void ee_cache_unpin(struct ee_key_entry *entry)
+{
+    if (entry != NULL && --entry->pins == 0 && entry->removed) {
+        entry_free(entry);
+    }
+}
+
+static bool is_of(const struct ee_key_entry *e, const uint8_t *key_id)
+{
+    return memcmp(e->record.fingerprint, key_id, EE_KEY_ID_BYTES) == 0;
+    /* lint: memcmp on public bytes */
+}
+
+/* A forked child sees wiped keys. */
+static struct ee_key_entry *use(struct ee_cache *c, struct ee_key_entry *e)
+{
+    if (e != NULL && !ee_kek_usable(e->kek)) {
+        remove_entry(c, e);
+        return NULL;
+    }
+    if (e != NULL) {
+        e->used = ++c->uses;
+    }
+    return e;
+}
+
+struct ee_key_entry *ee_cache_by_id(struct ee_cache *c, const uint8_t *key_id)
+{
+    struct ee_key_entry *best = NULL;
+
+    for (struct ee_key_entry *e = *bucket_of(c, key_id); e; e = e->next) {
+        if (is_of(e, key_id) && (best == NULL || e->checked > best->checked)) {
+            best = e;
+        }
+    }
+    return use(c, best);
+}
+
+struct ee_key_entry *ee_cache_find(struct ee_cache *c, const char *schema,
+                                   const uint8_t *key_id)
+{
+    struct ee_key_entry *e = *bucket_of(c, key_id);
+
+    while (e != NULL && !(is_of(e, key_id) && strcmp(e->schema, schema) == 0)) {
+        e = e->next;
+    }
+    return use(c, e);
 }
 
 static void evict_oldest(struct ee_cache *c)
@@ -59,17 +101,18 @@ static void evict_oldest(struct ee_cache *c)
 
     for (int i = 0; i < EE_CACHE_BUCKETS; i++) {
         for (struct ee_key_entry *e = c->buckets[i]; e; e = e->next) {
-            if (oldest == NULL || e->used < oldest->used) {
+            if (e->pins == 0 && (oldest == NULL || e->used < oldest->used)) {
                 oldest = e;
             }
         }
     }
     if (oldest != NULL) {
-        ee_cache_remove(c, oldest);
+        remove_entry(c, oldest);
     }
 }
 
-struct ee_key_entry *ee_cache_add(struct ee_cache *c, struct ee_kek *kek)
+struct ee_key_entry *ee_cache_add(struct ee_cache *c, const char *schema,
+                                  struct ee_kek *kek)
 {
     struct ee_key_entry **bucket = bucket_of(c, kek->key_id);
     struct ee_key_entry *e = sqlite3_malloc64(sizeof *e);
@@ -84,6 +127,7 @@ struct ee_key_entry *ee_cache_add(struct ee_cache *c, struct ee_kek *kek)
     memset(e, 0, sizeof *e);
     e->kek = kek;
     e->used = ++c->uses;
+    (void)sqlite3_snprintf(sizeof e->schema, e->schema, "%s", schema);
     memcpy(e->record.fingerprint, kek->fingerprint, sizeof kek->fingerprint);
     e->next = *bucket;
     *bucket = e;
@@ -95,7 +139,7 @@ void ee_cache_clear(struct ee_cache *c)
 {
     for (int i = 0; i < EE_CACHE_BUCKETS; i++) {
         while (c->buckets[i] != NULL) {
-            ee_cache_remove(c, c->buckets[i]);
+            remove_entry(c, c->buckets[i]);
         }
     }
 }
@@ -112,20 +156,16 @@ static struct ee_name_slot *slot_of(struct ee_cache *c, const char *name,
     return &c->names[h % EE_NAME_SLOTS];
 }
 
-struct ee_key_entry *ee_cache_name(struct ee_cache *c, const char *name,
-                                   size_t n, uint64_t since)
+const struct ee_name_slot *ee_cache_name(struct ee_cache *c, const char *name,
+                                         size_t n)
 {
-    struct ee_name_slot *slot = slot_of(c, name, n);
+    const struct ee_name_slot *slot = slot_of(c, name, n);
 
-    if (slot->entry == NULL || slot->checked < since || slot->n != n ||
+    if (slot->entry == NULL || slot->n != n ||
         memcmp(slot->name, name, n) != 0) { /* lint: memcmp on public bytes */
         return NULL;
     }
-    if (!ee_kek_usable(slot->entry->kek)) {
-        return NULL;
-    }
-    slot->entry->used = ++c->uses;
-    return slot->entry;
+    return use(c, slot->entry) != NULL ? slot : NULL;
 }
 
 void ee_cache_set_name(struct ee_cache *c, const char *name, size_t n,

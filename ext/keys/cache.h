@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * cache.h: the keys a connection has loaded, by key id and by name.
+ * cache.h: the keys a connection has loaded, by schema and key id, and by
+ * name.
  *
  * What is cached can never be wrong: a KEK belongs to its key id because the
  * id derives from it. Whether it may still be used (state, rotation, rollback)
  * is asked again once in every statement execution; entries carry the moment
- * of their last check. Bounded: the least recently used entry goes.
+ * of their last check. The same key may stand in two databases, with two
+ * states: those are two entries. Bounded: the least recently used entry goes.
  */
 #ifndef EE_KEYS_CACHE_H
 #define EE_KEYS_CACHE_H
@@ -25,8 +27,10 @@ struct ee_key_entry {
     char qualified[EE_SCHEMA_MAX + EE_NAME_MAX]; /* schema:name */
     struct ee_key_record record;                 /* as last verified */
     struct ee_key_manifest manifest;             /* as last verified */
-    uint64_t checked;                            /* moment of the last check */
+    uint64_t checked; /* moment when its key id last led to it */
     uint64_t used;
+    unsigned pins; /* in use by a change of keys: not to be freed */
+    bool removed;  /* out of the cache, freed with the last pin */
 };
 
 /* What a key name meant at a moment; the name as the caller typed it. */
@@ -44,19 +48,26 @@ struct ee_cache {
     struct ee_name_slot names[EE_NAME_SLOTS];
 };
 
-/* NULL when absent, or when a fork wiped its key. Borrowed until the next
- * ee_cache_add() but one. */
-struct ee_key_entry *ee_cache_find(struct ee_cache *c, const uint8_t *key_id);
+/* The entry that the key id led to last, or NULL: absent, or wiped by a fork.
+ * Borrowed until the next ee_cache_add() but one. */
+struct ee_key_entry *ee_cache_by_id(struct ee_cache *c, const uint8_t *key_id);
+/* The entry of one schema, likewise. */
+struct ee_key_entry *ee_cache_find(struct ee_cache *c, const char *schema,
+                                   const uint8_t *key_id);
 
 /* Takes kek, also on failure (NULL: out of memory). */
-struct ee_key_entry *ee_cache_add(struct ee_cache *c, struct ee_kek *kek);
+struct ee_key_entry *ee_cache_add(struct ee_cache *c, const char *schema,
+                                  struct ee_kek *kek);
 
-void ee_cache_remove(struct ee_cache *c, struct ee_key_entry *entry);
+/* Keeps an entry while other keys are loaded; NULL-safe. */
+void ee_cache_pin(struct ee_key_entry *entry);
+void ee_cache_unpin(struct ee_key_entry *entry);
+
 void ee_cache_clear(struct ee_cache *c);
 
-/* The entry that name meant at or after the moment `since`, or NULL. */
-struct ee_key_entry *ee_cache_name(struct ee_cache *c, const char *name,
-                                   size_t n, uint64_t since);
+/* What the name meant when it was last looked up, or NULL. */
+const struct ee_name_slot *ee_cache_name(struct ee_cache *c, const char *name,
+                                         size_t n);
 void ee_cache_set_name(struct ee_cache *c, const char *name, size_t n,
                        uint64_t checked, struct ee_key_entry *entry);
 

@@ -51,16 +51,26 @@ static int create_tables(struct ee_keys *k, const char *schema,
     return rc;
 }
 
+/* The write lock comes first: whoever reads before may not get it any more
+ * while others write. Making the tables takes it, too. */
+static int lock_or_make(struct ee_keys *k, const char *schema, bool exist,
+                        struct ee_error *err)
+{
+    return exist ? ee_store_lock(&k->statements, schema, err)
+                 : create_tables(k, schema, err);
+}
+
 static int write_key(struct ee_keys *k, const struct ee_key_name *name,
-                     const struct ee_draft *draft, struct ee_error *err)
+                     const struct ee_draft *draft, bool exist,
+                     struct ee_error *err)
 {
     struct ee_write write;
-    int rc = ee_keys_begin(k, &write, err);
+    int rc = ee_keys_begin(k, name->schema, &write, err);
 
     if (rc != EE_OK) {
         return rc;
     }
-    rc = create_tables(k, name->schema, err);
+    rc = lock_or_make(k, name->schema, exist, err);
     if (rc == EE_OK) {
         rc = name_is_free(k, name, err); /* now that nobody else can write */
     }
@@ -68,9 +78,30 @@ static int write_key(struct ee_keys *k, const struct ee_key_name *name,
         rc = ee_draft_insert(k, name->schema, draft, err);
     }
     if (rc == EE_OK) {
-        rc = ee_draft_manifest(k, name->schema, draft, err);
+        rc = ee_draft_manifest(k, name->schema, draft, 1, err);
     }
     return ee_keys_end(k, &write, rc, err);
+}
+
+/* Once more when another connection was making the tables at the same time:
+ * now that they are there, the lock can be waited for. */
+static int write_new_key(struct ee_keys *k, const struct ee_key_name *name,
+                         const struct ee_draft *draft, struct ee_error *err)
+{
+    struct ee_error ignored;
+    bool exist = false;
+    int rc = ee_store_exists(&k->statements, name->schema, &exist, err);
+
+    if (rc == EE_OK) {
+        rc = write_key(k, name, draft, exist, err);
+    }
+    if (rc == EE_BUSY && !exist &&
+        ee_store_exists(&k->statements, name->schema, &exist, &ignored) ==
+            EE_OK &&
+        exist) {
+        rc = write_key(k, name, draft, true, err);
+    }
+    return rc;
 }
 
 int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
@@ -107,11 +138,11 @@ int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
         rc = ee_draft_wrap(k, parsed.schema, draft, cmks[i], true, err);
     }
     if (rc == EE_OK) {
-        rc = write_key(k, &parsed, draft, err);
+        rc = write_new_key(k, &parsed, draft, err);
     }
     if (rc == EE_OK) {
         memcpy(key_id, draft->record.fingerprint, EE_KEY_ID_BYTES);
-        rc = ee_draft_keep(k, draft, err);
+        rc = ee_draft_keep(k, parsed.schema, draft, err);
     }
 out:
     ee_draft_free(draft);

@@ -116,24 +116,50 @@ int ee_draft_insert(struct ee_keys *k, const char *schema,
     return rc;
 }
 
+/* A wrap that was not written is a key that is lost when the cache is. */
+static int read_back_wraps(struct ee_keys *k, const char *schema,
+                           const struct ee_draft *d, struct ee_error *err)
+{
+    struct ee_wrap *list = NULL;
+    const struct ee_wrap *got = NULL;
+    const struct ee_wrap *want = d->wraps;
+    int rc = ee_store_wraps(&k->statements, schema, d->record.fingerprint,
+                            &list, err);
+
+    got = list;
+    while (got != NULL && want != NULL && strcmp(got->cmk, want->cmk) == 0 &&
+           got->wrapped.n == want->wrapped.n &&
+           ee_equal(got->wrapped.p, want->wrapped.p, want->wrapped.n)) {
+        got = got->next;
+        want = want->next;
+    }
+    if (rc == EE_OK && (got != NULL || want != NULL)) {
+        rc = ee_keys_not_written(schema, d->record.name, err);
+    }
+    ee_wraps_free(list);
+    return rc;
+}
+
 int ee_draft_manifest(struct ee_keys *k, const char *schema,
-                      const struct ee_draft *d, struct ee_error *err)
+                      const struct ee_draft *d, size_t changed,
+                      struct ee_error *err)
 {
     const struct ee_key_manifest m = {.generation = d->generation,
                                       .current = d->record.version};
+    int rc = ee_keys_put_manifest(k, schema, d->record.name, m,
+                                  d->payload + EE_KEY_BYTES, changed, err);
 
-    return ee_keys_put_manifest(k, schema, d->record.name, m,
-                                d->payload + EE_KEY_BYTES, err);
+    return rc == EE_OK ? read_back_wraps(k, schema, d, err) : rc;
 }
 
-int ee_draft_keep(struct ee_keys *k, const struct ee_draft *d,
-                  struct ee_error *err)
+int ee_draft_keep(struct ee_keys *k, const char *schema,
+                  const struct ee_draft *d, struct ee_error *err)
 {
     struct ee_kek *kek = NULL;
     int rc = ee_kek_new(&kek, &k->engine.ossl, ee_suite_by_id(d->record.suite),
                         d->payload, d->payload + EE_KEY_BYTES, err);
 
-    if (rc == EE_OK && ee_cache_add(&k->cache, kek) == NULL) {
+    if (rc == EE_OK && ee_cache_add(&k->cache, schema, kek) == NULL) {
         rc = ee_fail(err, EE_NOMEM, "out of memory");
     }
     return rc;

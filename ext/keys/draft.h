@@ -36,13 +36,14 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
 int ee_draft_insert(struct ee_keys *k, const char *schema,
                     const struct ee_draft *d, struct ee_error *err) EE_CHECKED;
 
-/* Inside the savepoint, last: the manifest naming this version current. */
+/* Inside the savepoint, last: the manifest naming this version current, and a
+ * look whether all of it is there. changed: records written, this one too. */
 int ee_draft_manifest(struct ee_keys *k, const char *schema,
-                      const struct ee_draft *d,
+                      const struct ee_draft *d, size_t changed,
                       struct ee_error *err) EE_CHECKED;
 
 /* Puts the new KEK into the cache, so that the first seal asks no provider. */
-int ee_draft_keep(struct ee_keys *k, const struct ee_draft *d,
-                  struct ee_error *err) EE_CHECKED;
+int ee_draft_keep(struct ee_keys *k, const char *schema,
+                  const struct ee_draft *d, struct ee_error *err) EE_CHECKED;
 
 #endif

@@ -7,9 +7,10 @@
  * database at or after it. So a rotation, a state change or a rollback is
  * seen by the next statement, at the cost of one look-up for each.
  *
- * files: resolve.c (name or id to a checked entry), load.c (unwrap by a
- * provider), warm.c (all versions of a name), verify.c (tags), create.c,
- * rotate.c, state.c, change.c (what the last two share).
+ * files: resolve.c (name or id to a checked entry), schemas.c (the databases
+ * to look in), load.c (unwrap by a provider), warm.c (all versions of a name),
+ * verify.c (tags), create.c, rotate.c, state.c, write.c (the transaction around
+ * a change), change.c (what changes share).
  */
 #ifndef EE_KEYS_KEYS_H
 #define EE_KEYS_KEYS_H
@@ -26,6 +27,9 @@ struct ee_keys {
     struct ee_cache cache;
     uint64_t moment;  /* the newest one */
     uint64_t changed; /* the moment of our last own key change */
+    /* Keys were changed in a transaction of the application that may be open
+     * still. It may be rolled back in the middle of a statement. */
+    bool provisional;
 
     /* settings of this connection (sqlite/fn_config.c) */
     uint8_t suite;              /* of keys made by create */
@@ -54,7 +58,14 @@ int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
                      uint64_t moment, struct ee_key_entry **out,
                      struct ee_error *err) EE_CHECKED;
 
-/* The current version of a name in any state that may open, for changes. */
+/* The current version of a name, in a state that may open: to search with, and
+ * to load before a transaction. */
+int ee_keys_for_search(struct ee_keys *k, const char *name, size_t n,
+                       uint64_t moment, struct ee_key_entry **out,
+                       struct ee_error *err) EE_CHECKED;
+
+/* The current version of a name, in any state, for changes. Pinned: the
+ * caller gives it back with ee_cache_unpin(). */
 int ee_keys_for_change(struct ee_keys *k, const char *name, size_t n,
                        struct ee_key_entry **out,
                        struct ee_error *err) EE_CHECKED;
@@ -90,9 +101,7 @@ int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
 
 /* ---- between the files of this folder ---- */
 
-/* Keys may have changed: every running statement looks again. Called by the
- * table envelope_keys, too, when a transaction with a key change is rolled
- * back, whole or to a savepoint. */
+/* Keys may have changed: every running statement looks again. */
 void ee_keys_changed(struct ee_keys *k);
 
 /* A name as typed, split: schema is empty when not given. */
@@ -139,11 +148,16 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
                  bool may_create, uint8_t *wrapped, size_t *wrapped_len,
                  struct ee_error *err) EE_CHECKED;
 
-/* Writes a manifest with the tag over all versions as they are now. */
+/* Writes a manifest with the tag over all versions as they are now, and reads
+ * all of it back: exactly `changed` records must be of its generation, with
+ * right tags. Where a trigger or an authorizer suppressed a write, EE_CONFIG.
+ */
 int ee_keys_put_manifest(struct ee_keys *k, const char *schema,
                          const char *name, struct ee_key_manifest m,
-                         const uint8_t *name_secret,
+                         const uint8_t *name_secret, size_t changed,
                          struct ee_error *err) EE_CHECKED;
+int ee_keys_not_written(const char *schema, const char *name,
+                        struct ee_error *err); /* the error it gives */
 
 /* Takes the write lock, then makes sure the name's current version and
  * manifest are still those that e was verified with. *stale: they are not,
@@ -157,12 +171,14 @@ struct ee_write {
     bool inner; /* inside the application's transaction */
     sqlite3_stmt *release;
     sqlite3_stmt *undo;
+    sqlite3_stmt *force;
 };
 
-int ee_keys_begin(struct ee_keys *k, struct ee_write *w,
+int ee_keys_begin(struct ee_keys *k, const char *schema, struct ee_write *w,
                   struct ee_error *err) EE_CHECKED;
-/* rc EE_OK commits; anything else takes all of it back. Returns rc, or why
- * the commit failed. */
+/* rc EE_OK commits; anything else takes all of it back: interrupted, the
+ * application's whole transaction, as SQLite does for any interrupted write.
+ * Returns rc, or why the commit failed. */
 int ee_keys_end(struct ee_keys *k, struct ee_write *w, int rc,
                 struct ee_error *err) EE_CHECKED;
 

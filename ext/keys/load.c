@@ -161,8 +161,7 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
 }
 
 /* The entry may already hold this verified record: then nothing changed. */
-static int check_entry(struct ee_keys *k, const char *schema,
-                       const struct ee_key_record *r,
+static int check_entry(struct ee_keys *k, const struct ee_key_record *r,
                        const struct ee_key_manifest *m, struct ee_key_entry *e,
                        struct ee_error *err)
 {
@@ -170,17 +169,15 @@ static int check_entry(struct ee_keys *k, const char *schema,
     struct ee_key_manifest manifest;
     int rc = EE_OK;
 
-    if (strcmp(e->schema, schema) == 0 && ee_record_same(&e->record, r) &&
-        ee_manifest_same(&e->manifest, m)) {
+    if (ee_record_same(&e->record, r) && ee_manifest_same(&e->manifest, m)) {
         return EE_OK;
     }
-    rc = ee_keys_verify(k, schema, e->kek, &record, &manifest, err);
+    rc = ee_keys_verify(k, e->schema, e->kek, &record, &manifest, err);
     if (rc == EE_OK) {
         e->record = record;
         e->manifest = manifest;
-        (void)sqlite3_snprintf(sizeof e->schema, e->schema, "%s", schema);
         (void)sqlite3_snprintf(sizeof e->qualified, e->qualified, "%s:%s",
-                               schema, record.name);
+                               e->schema, record.name);
     }
     return rc;
 }
@@ -197,21 +194,18 @@ int ee_keys_load(struct ee_keys *k, const char *schema,
     if (rc != EE_OK) {
         return rc;
     }
-    e = ee_cache_find(&k->cache, r->fingerprint);
+    e = ee_cache_find(&k->cache, schema, r->fingerprint);
     if (e == NULL) {
         rc = ee_keys_unwrap(k, schema, r, &kek, err);
         if (rc != EE_OK) {
             return rc;
         }
-        e = ee_cache_add(&k->cache, kek);
+        e = ee_cache_add(&k->cache, schema, kek);
         if (e == NULL) {
             return ee_fail(err, EE_NOMEM, "out of memory");
         }
     }
-    rc = check_entry(k, schema, r, m, e, err);
-    if (rc == EE_OK) {
-        e->checked = k->moment;
-        *out = e;
-    }
+    rc = check_entry(k, r, m, e, err);
+    *out = rc == EE_OK ? e : NULL;
     return rc;
 }

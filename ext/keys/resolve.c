@@ -10,7 +10,7 @@
 int ee_key_name_parse(struct ee_key_name *out, const char *text, size_t n,
                       struct ee_error *err)
 {
-    const char *colon = memchr(text, ':', n);
+    const char *colon = memrchr(text, ':', n); /* a schema may hold one */
     const size_t schema_n = colon != NULL ? (size_t)(colon - text) : 0;
     int rc = EE_OK;
 
@@ -29,54 +29,6 @@ int ee_key_name_parse(struct ee_key_name *out, const char *text, size_t n,
     if (rc == EE_OK) {
         memcpy(out->name, text, n);
     }
-    return rc;
-}
-
-int ee_keys_check_schema(struct ee_keys *k, const char *schema,
-                         struct ee_error *err)
-{
-    /* SQLite opens temp when it is first used */
-    if (schema[0] != '\0' && sqlite3_stricmp(schema, "temp") != 0 &&
-        sqlite3_db_readonly(k->db, schema) < 0) {
-        return ee_fail(err, EE_MISUSE,
-                       "no database %s is attached, so there is no key in it",
-                       schema);
-    }
-    return EE_OK;
-}
-
-/* The attached databases' names, copied: an application may attach while a
- * provider works. temp is last. */
-int ee_keys_each_schema(struct ee_keys *k,
-                        int (*visit)(void *arg, const char *schema,
-                                     struct ee_error *err),
-                        void *arg, struct ee_error *err)
-{
-    static const char sql[] =
-        "SELECT name, name = 'temp' AS last FROM pragma_database_list"
-        " ORDER BY last, seq";
-    static const char doing[] = "list the databases";
-    char schema[EE_SCHEMA_MAX];
-    sqlite3_stmt *stmt = NULL;
-    int step = SQLITE_DONE;
-    int rc = ee_statement_get(&k->statements, &stmt, sql, "", doing, err);
-
-    if (rc != EE_OK) {
-        return rc;
-    }
-    rc = EE_KEY_UNKNOWN;
-    while (rc == EE_KEY_UNKNOWN && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (sqlite3_column_bytes(stmt, 0) >= EE_SCHEMA_MAX) {
-            continue; /* no key can be made in it, either */
-        }
-        (void)sqlite3_snprintf(sizeof schema, schema, "%s",
-                               sqlite3_column_text(stmt, 0));
-        rc = visit(arg, schema, err);
-    }
-    if (rc == EE_KEY_UNKNOWN && step != SQLITE_DONE) {
-        rc = ee_sql_fail(k->db, step, doing, err);
-    }
-    ee_statement_put(&k->statements, stmt);
     return rc;
 }
 
@@ -108,34 +60,39 @@ static int unknown_id(const uint8_t *key_id, struct ee_error *err)
                    hex);
 }
 
-/* Where the entry was found last, then everywhere. */
-static int search_id(struct id_search *s, const struct ee_key_entry *hint,
-                     struct ee_error *err)
+static int search_id(struct id_search *s, struct ee_error *err)
 {
-    int rc = EE_KEY_UNKNOWN;
+    int rc = ee_keys_each_schema(s->k, look_for_id, s, err);
 
-    if (hint != NULL && hint->schema[0] != '\0') {
-        rc = look_for_id(s, hint->schema, err);
-        if (rc != EE_OK) {
-            rc = EE_KEY_UNKNOWN; /* detached meanwhile, or gone */
-        }
-    }
-    if (rc == EE_KEY_UNKNOWN) {
-        rc = ee_keys_each_schema(s->k, look_for_id, s, err);
-    }
     return rc == EE_KEY_UNKNOWN ? unknown_id(s->key_id, err) : rc;
 }
 
-/* FORMAT R29 */
-static int check_may_open(const struct ee_key_record *r, struct ee_error *err)
+/* What to type to use a version again: alone when it was disabled alone. */
+static int refuse_state(const struct ee_key_entry *e, const char *what,
+                        struct ee_error *err)
 {
-    if (r->state != EE_STATE_ACTIVE && r->state != EE_STATE_DECRYPT_ONLY) {
+    const struct ee_key_record *r = &e->record;
+    char hex[2 * EE_KEY_ID_BYTES + 1];
+
+    if (r->version == e->manifest.current) {
         return ee_fail(err, EE_KEY_STATE,
-                       "key %s version %u is %s; to use it again: SELECT "
+                       "key %s version %u is %s%s; to use it again: SELECT "
                        "envelope_key_set_state('%s', 'active')",
-                       r->name, r->version, ee_state_name(r->state), r->name);
+                       r->name, r->version, ee_state_name(r->state), what,
+                       r->name);
     }
-    return EE_OK;
+    ee_hex(hex, ee_bytes(r->fingerprint, EE_KEY_ID_BYTES));
+    return ee_fail(err, EE_KEY_STATE,
+                   "key %s version %u is %s%s; to use it again: SELECT "
+                   "envelope_key_set_state('%s', 'decrypt-only')",
+                   r->name, r->version, ee_state_name(r->state), what, hex);
+}
+
+/* FORMAT R29 */
+static bool may_open(const struct ee_key_entry *e)
+{
+    return e->record.state == EE_STATE_ACTIVE ||
+           e->record.state == EE_STATE_DECRYPT_ONLY;
 }
 
 /* FORMAT R28 */
@@ -146,34 +103,65 @@ static bool may_seal(const struct ee_key_entry *e)
            e->record.origin == EE_ORIGIN_LOCAL;
 }
 
-static int refuse_to_seal(const struct ee_key_record *r, struct ee_error *err)
+static int refuse_to_seal(const struct ee_key_entry *e, struct ee_error *err)
 {
-    if (r->origin != EE_ORIGIN_LOCAL) {
+    if (e->record.origin != EE_ORIGIN_LOCAL) {
         return ee_fail(err, EE_KEY_STATE,
                        "key %s version %u was imported and does not seal",
-                       r->name, r->version);
+                       e->record.name, e->record.version);
     }
-    return ee_fail(err, EE_KEY_STATE,
-                   "key %s version %u is %s and does not seal; to use it "
-                   "again: SELECT envelope_key_set_state('%s', 'active')",
-                   r->name, r->version, ee_state_name(r->state), r->name);
+    return refuse_state(e, " and does not seal", err);
+}
+
+/* Is the entry's record what the database says now? */
+static bool still_there(struct ee_keys *k, const struct ee_key_entry *e)
+{
+    struct ee_key_record r;
+    struct ee_key_manifest m;
+    struct ee_error ignored;
+
+    return ee_store_by_id(&k->statements, e->schema, e->record.fingerprint, &r,
+                          &m, &ignored) == EE_OK &&
+           ee_record_same(&e->record, &r) && ee_manifest_same(&e->manifest, &m);
+}
+
+/* May what was checked then be used by a statement of this moment? Only while
+ * a transaction that changed keys is open is the database asked for each row:
+ * a ROLLBACK, whole or to a savepoint, may come between two rows. */
+static bool is_fresh(struct ee_keys *k, const struct ee_key_entry *e,
+                     uint64_t checked, uint64_t moment)
+{
+    if (k->provisional && sqlite3_get_autocommit(k->db)) {
+        k->provisional = false;
+        ee_keys_changed(k);
+    }
+    return checked >= moment && checked >= k->changed &&
+           (!k->provisional || still_there(k, e));
 }
 
 int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
                      struct ee_key_entry **out, struct ee_error *err)
 {
     struct id_search s = {.k = k, .key_id = key_id};
-    struct ee_key_entry *e = ee_cache_find(&k->cache, key_id);
+    struct ee_key_entry *e = ee_cache_by_id(&k->cache, key_id);
     int rc = EE_OK;
 
-    if (e == NULL || e->checked < moment || e->checked < k->changed) {
-        rc = search_id(&s, e, err);
+    if (e == NULL || !is_fresh(k, e, e->checked, moment)) {
+        rc = search_id(&s, err);
         if (rc == EE_OK) {
             rc = ee_keys_load(k, s.schema, &s.record, &s.manifest, &e, err);
         }
+        if (rc == EE_OK) {
+            e->checked = k->moment;
+        } else {
+            ee_statements_renew(&k->statements);
+        }
+    }
+    if (rc == EE_OK && !may_open(e)) {
+        rc = refuse_state(e, "", err);
     }
     *out = rc == EE_OK ? e : NULL;
-    return rc == EE_OK ? check_may_open(&e->record, err) : rc;
+    return rc;
 }
 
 struct name_search {
@@ -247,43 +235,74 @@ static int find_name(struct ee_keys *k, const char *text, size_t n,
     for (int tries = 0; tries < 10; tries++) {
         int rc = find_name_once(k, text, n, out, err);
 
-        if (rc != EE_OK || *out == NULL ||
-            (*out)->record.version == (*out)->manifest.current) {
+        if (rc != EE_OK) {
+            ee_statements_renew(&k->statements);
             return rc;
+        }
+        if ((*out)->record.version == (*out)->manifest.current) {
+            return EE_OK;
         }
     }
     return ee_fail(err, EE_BUSY,
                    "the key is being rotated by other connections; try again");
 }
 
+/* The current version as of the moment, in any state. */
+static int find_current(struct ee_keys *k, const char *name, size_t n,
+                        uint64_t moment, struct ee_key_entry **out,
+                        struct ee_error *err)
+{
+    const struct ee_name_slot *slot = ee_cache_name(&k->cache, name, n);
+    int rc = EE_OK;
+
+    if (slot != NULL && is_fresh(k, slot->entry, slot->checked, moment)) {
+        *out = slot->entry;
+        return EE_OK;
+    }
+    rc = find_name(k, name, n, out, err);
+    if (rc == EE_OK) {
+        ee_cache_set_name(&k->cache, name, n, k->moment, *out);
+    }
+    return rc;
+}
+
 int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
                      uint64_t moment, struct ee_key_entry **out,
                      struct ee_error *err)
 {
-    const uint64_t since = moment > k->changed ? moment : k->changed;
-    struct ee_key_entry *e = ee_cache_name(&k->cache, name, n, since);
-    int rc = EE_OK;
+    int rc = find_current(k, name, n, moment, out, err);
 
-    *out = e;
-    if (e != NULL && may_seal(e)) { /* policy after the cache hit */
-        return EE_OK;
+    if (rc == EE_OK && !may_seal(*out)) { /* policy after the cache hit */
+        rc = refuse_to_seal(*out, err);
     }
-    rc = find_name(k, name, n, &e, err);
-    if (rc == EE_OK && e != NULL && !may_seal(e)) {
-        rc = refuse_to_seal(&e->record, err);
+    return rc;
+}
+
+int ee_keys_for_search(struct ee_keys *k, const char *name, size_t n,
+                       uint64_t moment, struct ee_key_entry **out,
+                       struct ee_error *err)
+{
+    int rc = find_current(k, name, n, moment, out, err);
+
+    if (rc == EE_OK && !may_open(*out)) {
+        rc = refuse_state(*out, "", err);
     }
-    if (rc == EE_OK) {
-        ee_cache_set_name(&k->cache, name, n, k->moment, e);
-    }
-    *out = rc == EE_OK ? e : NULL;
     return rc;
 }
 
 int ee_keys_for_change(struct ee_keys *k, const char *name, size_t n,
                        struct ee_key_entry **out, struct ee_error *err)
 {
+    int rc = EE_OK;
+
     (void)ee_keys_now(k);
-    return find_name(k, name, n, out, err);
+    rc = find_name(k, name, n, out, err);
+    if (rc == EE_OK) {
+        ee_cache_pin(*out);
+    } else {
+        *out = NULL;
+    }
+    return rc;
 }
 
 int ee_keys_current_of(struct ee_keys *k, struct ee_key_entry *entry,
@@ -303,7 +322,7 @@ int ee_keys_describe(struct ee_keys *k, const uint8_t *key_id,
                      struct ee_error *err)
 {
     struct id_search s = {.k = k, .key_id = key_id};
-    int rc = search_id(&s, NULL, err);
+    int rc = search_id(&s, err);
 
     *out = s.record;
     memcpy(schema, s.schema, sizeof s.schema);

@@ -39,9 +39,6 @@ static int retire(struct ee_keys *k, const struct ee_key_entry *e,
 {
     struct ee_key_record r = e->record;
 
-    if (r.state != EE_STATE_ACTIVE) {
-        return EE_OK;
-    }
     r.state = EE_STATE_DECRYPT_ONLY;
     r.generation = generation;
     ee_record_tag2(r.tag2, &r, e->kek->name_secret);
@@ -52,22 +49,23 @@ static int write_next(struct ee_keys *k, const struct ee_key_entry *e,
                       const struct ee_draft *draft, bool *stale,
                       struct ee_error *err)
 {
+    const bool active = e->record.state == EE_STATE_ACTIVE;
     struct ee_write write;
-    int rc = ee_keys_begin(k, &write, err);
+    int rc = ee_keys_begin(k, e->schema, &write, err);
 
     *stale = false;
     if (rc != EE_OK) {
         return rc;
     }
     rc = ee_keys_lock(k, e, stale, err);
-    if (rc == EE_OK) {
+    if (rc == EE_OK && active) {
         rc = retire(k, e, draft->generation, err);
     }
     if (rc == EE_OK) {
         rc = ee_draft_insert(k, e->schema, draft, err);
     }
     if (rc == EE_OK) {
-        rc = ee_draft_manifest(k, e->schema, draft, err);
+        rc = ee_draft_manifest(k, e->schema, draft, active ? 2 : 1, err);
     }
     return ee_keys_end(k, &write, rc, err);
 }
@@ -103,9 +101,10 @@ static int rotate_once(struct ee_keys *k, const char *name, size_t n,
     }
     if (rc == EE_OK) {
         memcpy(key_id, draft->record.fingerprint, EE_KEY_ID_BYTES);
-        rc = ee_draft_keep(k, draft, err);
+        rc = ee_draft_keep(k, e->schema, draft, err);
     }
     ee_draft_free(draft);
+    ee_cache_unpin(e);
     return rc;
 }
 

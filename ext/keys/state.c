@@ -14,6 +14,7 @@ struct change {
     const uint8_t *only;          /* a key id, or NULL for every version */
     uint8_t state;
     uint64_t generation;
+    size_t count; /* records changed */
 };
 
 /* Only the current version can be active: the others open, at most. */
@@ -26,18 +27,34 @@ static uint8_t target_state(const struct change *c,
     return c->state;
 }
 
+/* Is this version meant? By name all are, but one that was disabled alone
+ * stays so: versions that were disabled through the name share the current
+ * one's generation. */
+static bool is_meant(const struct change *c, const struct ee_key_record *r)
+{
+    const bool is_current = r->version == c->e->manifest.current;
+
+    if (r->state == EE_STATE_DESTROYED) {
+        return false;
+    }
+    if (c->only != NULL) {
+        return ee_equal(r->fingerprint, c->only, EE_KEY_ID_BYTES);
+    }
+    return r->state != EE_STATE_DISABLED || is_current ||
+           (c->e->record.state == EE_STATE_DISABLED &&
+            r->generation == c->e->record.generation);
+}
+
 /* Never puts a new tag on a record whose old one is wrong. */
 static int change_one(void *arg, const struct ee_key_record *old,
                       struct ee_error *err)
 {
-    const struct change *c = arg;
+    struct change *c = arg;
     const uint8_t *secret = c->e->kek->name_secret;
     struct ee_key_record r = *old;
     uint8_t tag[EE_MAC_BYTES];
 
-    if (r.state == EE_STATE_DESTROYED ||
-        (c->only != NULL && memcmp(r.fingerprint, c->only, EE_KEY_ID_BYTES) !=
-                                0)) { /* lint: memcmp on public bytes */
+    if (!is_meant(c, old)) {
         return EE_OK;
     }
     ee_record_tag2(tag, &r, secret);
@@ -49,6 +66,7 @@ static int change_one(void *arg, const struct ee_key_record *old,
     r.state = target_state(c, old);
     r.generation = c->generation;
     ee_record_tag2(r.tag2, &r, secret);
+    c->count++;
     return ee_store_update(&c->k->statements, c->e->schema, &r, err);
 }
 
@@ -59,7 +77,7 @@ static int write_state(struct change *c, struct ee_error *err)
     struct ee_key_manifest m = e->manifest;
     bool stale = false;
     struct ee_write write;
-    int rc = ee_keys_begin(k, &write, err);
+    int rc = ee_keys_begin(k, e->schema, &write, err);
 
     if (rc != EE_OK) {
         return rc;
@@ -73,7 +91,7 @@ static int write_state(struct change *c, struct ee_error *err)
     }
     if (rc == EE_OK) {
         rc = ee_keys_put_manifest(k, e->schema, e->record.name, m,
-                                  e->kek->name_secret, err);
+                                  e->kek->name_secret, c->count, err);
     }
     return ee_keys_end(k, &write, rc, err);
 }
@@ -106,6 +124,19 @@ static bool is_key_id(struct ee_keys *k, const char *text, size_t n,
     return true;
 }
 
+static int change_state(struct change *c, const struct ee_key_record *r,
+                        struct ee_error *err)
+{
+    if (c->only != NULL && c->state == EE_STATE_ACTIVE &&
+        r->version != c->e->manifest.current) {
+        return ee_fail(err, EE_MISUSE,
+                       "version %u of key %s is not the current one and can "
+                       "only be 'decrypt-only' or 'disabled'",
+                       r->version, r->name);
+    }
+    return write_state(c, err);
+}
+
 int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
                       uint8_t state, struct ee_error *err)
 {
@@ -124,16 +155,10 @@ int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
     if (rc == EE_OK) {
         rc = ee_keys_for_change(k, name, n, &e, err);
     }
-    if (rc != EE_OK) {
-        return rc;
+    if (rc == EE_OK) {
+        c.e = e;
+        rc = change_state(&c, &r, err);
+        ee_cache_unpin(e);
     }
-    if (c.only != NULL && state == EE_STATE_ACTIVE &&
-        r.version != e->manifest.current) {
-        return ee_fail(err, EE_MISUSE,
-                       "version %u of key %s is not the current one and can "
-                       "only be 'decrypt-only' or 'disabled'",
-                       r.version, r.name);
-    }
-    c.e = e;
-    return write_state(&c, err);
+    return rc;
 }

@@ -16,6 +16,10 @@
 int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
                     struct ee_error *err) EE_CHECKED;
 
+/* Has one of the schema's own triggers to do with a key table? */
+int ee_store_has_trigger(struct ee_statements *s, const char *schema, bool *yes,
+                         struct ee_error *err) EE_CHECKED;
+
 /* The record of a key id, and its name's manifest. */
 int ee_store_by_id(struct ee_statements *s, const char *schema,
                    const uint8_t *key_id, struct ee_key_record *r,

@@ -34,6 +34,10 @@ static const char exists[] =
     "SELECT count(*) = 3 FROM \"%w\".sqlite_schema WHERE type = 'table'"
     " AND rootpage > 0 AND name IN"
     " ('envelope_key', 'envelope_key_wrap', 'envelope_key_manifest')";
+static const char triggers[] =
+    "SELECT count(*) > 0 FROM \"%w\".sqlite_schema WHERE type = 'trigger'"
+    " AND lower(tbl_name) IN"
+    " ('envelope_key', 'envelope_key_wrap', 'envelope_key_manifest')";
 
 static int tampered(struct ee_error *err)
 {
@@ -96,13 +100,12 @@ static bool read_manifest(sqlite3_stmt *stmt, int first,
     return ee_sql_blob_is(stmt, first + 2, m->tag, sizeof m->tag);
 }
 
-/* Real tables only: a view or a virtual table of that name is nothing we
- * made, and would run somebody else's code. */
-int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
-                    struct ee_error *err)
+/* The answer of a statement without parameters and with one row. */
+static int ask(struct ee_statements *s, const char *format, const char *schema,
+               bool *yes, struct ee_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = ee_statement_get(s, &stmt, exists, schema, doing, err);
+    int rc = ee_statement_get(s, &stmt, format, schema, doing, err);
 
     *yes = false;
     if (rc != EE_OK) {
@@ -110,8 +113,23 @@ int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
     }
     rc = sqlite3_step(stmt);
     *yes = rc == SQLITE_ROW && sqlite3_column_int(stmt, 0) == 1;
+    rc = rc == SQLITE_ROW ? EE_OK : ee_sql_fail(s->db, rc, doing, err);
     ee_statement_put(s, stmt);
-    return rc == SQLITE_ROW ? EE_OK : ee_sql_fail(s->db, rc, doing, err);
+    return rc;
+}
+
+/* Real tables only: a view or a virtual table of that name is nothing we
+ * made, and would run somebody else's code. */
+int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
+                    struct ee_error *err)
+{
+    return ask(s, exists, schema, yes, err);
+}
+
+int ee_store_has_trigger(struct ee_statements *s, const char *schema, bool *yes,
+                         struct ee_error *err)
+{
+    return ask(s, triggers, schema, yes, err);
 }
 
 /* A statement over the key tables, or EE_KEY_UNKNOWN when the schema has
@@ -159,6 +177,9 @@ int ee_store_hold(struct ee_statements *s, const char *schema,
                                 SQLITE_STATIC);
         rc = read_row(s, *held, r, m, err);
     }
+    if (rc == EE_OK && !ee_equal(r->fingerprint, key_id, EE_KEY_ID_BYTES)) {
+        rc = tampered(err);
+    }
     return rc;
 }
 
@@ -183,6 +204,10 @@ int ee_store_current(struct ee_statements *s, const char *schema,
     if (rc == EE_OK) {
         (void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
         rc = read_row(s, stmt, r, m, err);
+    }
+    /* somebody's own key table may compare names without regard to case */
+    if (rc == EE_OK && strcmp(r->name, name) != 0) {
+        rc = tampered(err);
     }
     ee_statement_put(s, stmt);
     return rc;

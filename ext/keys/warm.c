@@ -37,7 +37,7 @@ int ee_keys_warm(struct ee_keys *k, const char *name, size_t n, uint64_t moment,
 {
     struct id_list list = {NULL, 0};
     struct ee_key_entry *e = NULL;
-    int rc = ee_keys_for_seal(k, name, n, moment, out, err);
+    int rc = ee_keys_for_search(k, name, n, moment, out, err);
 
     if (rc == EE_OK) {
         rc = ee_store_versions(&k->statements, (*out)->schema,
@@ -48,5 +48,5 @@ int ee_keys_warm(struct ee_keys *k, const char *name, size_t n, uint64_t moment,
     }
     sqlite3_free(list.ids);
     /* the others' loading may have moved the entry out of the cache */
-    return rc == EE_OK ? ee_keys_for_seal(k, name, n, moment, out, err) : rc;
+    return rc == EE_OK ? ee_keys_for_search(k, name, n, moment, out, err) : rc;
 }

@@ -6,8 +6,8 @@
 
 #include "envelope/blind_index.h"
 
-int ee_seal_key(const struct ee_call *call, sqlite3_value *key_name,
-                struct ee_key_entry **out, struct ee_error *err)
+static int seal_key(const struct ee_call *call, sqlite3_value *key_name,
+                    struct ee_key_entry **out, struct ee_error *err)
 {
     struct ee_bytes name;
     int rc = ee_call_text(key_name, "the key name", &name, err);
@@ -72,7 +72,7 @@ int ee_seal_arguments(const struct ee_call *call, sqlite3_value *value,
     struct ee_context encoded;
     struct ee_value v; /* a number is secret: wiped at the end */
     uint8_t index[EE_INDEX_BYTES];
-    int rc = ee_seal_key(call, key_name, &key, err);
+    int rc = seal_key(call, key_name, &key, err);
 
     if (rc == EE_OK) {
         rc = ee_call_value(call, value, &v, err);

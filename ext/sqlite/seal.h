@@ -20,8 +20,4 @@ int ee_index_arguments(const struct ee_call *call,
                        const struct ee_value *value, sqlite3_value *scope,
                        uint8_t *out, struct ee_error *err) EE_CHECKED;
 
-/* The key to seal under, from its argument. */
-int ee_seal_key(const struct ee_call *call, sqlite3_value *key_name,
-                struct ee_key_entry **out, struct ee_error *err) EE_CHECKED;
-
 #endif

@@ -216,37 +216,9 @@ static int refuse_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
     return SQLITE_READONLY;
 }
 
-/* A change of keys writes no rows to this table, but makes it take part in
- * the transaction (keys/keys.c): so a rollback reaches the cache at once, also
- * for a statement that goes on across ROLLBACK TO. */
-static int nothing_to_do(sqlite3_vtab *base)
-{
-    (void)base;
-    return SQLITE_OK;
-}
-
-static int nothing_to_save(sqlite3_vtab *base, int savepoint)
-{
-    (void)base;
-    (void)savepoint;
-    return SQLITE_OK;
-}
-
-static int rolled_back(sqlite3_vtab *base)
-{
-    ee_keys_changed(&((struct keys_table *)base)->conn->keys);
-    return SQLITE_OK;
-}
-
-static int rolled_back_to(sqlite3_vtab *base, int savepoint)
-{
-    (void)savepoint;
-    return rolled_back(base);
-}
-
 /* No xCreate: eponymous only, so nothing of it is ever stored in a file. */
 static const sqlite3_module module = {
-    .iVersion = 2, /* savepoints */
+    .iVersion = 1,
     .xConnect = connect_table,
     .xBestIndex = best_index,
     .xDisconnect = disconnect_table,
@@ -258,13 +230,6 @@ static const sqlite3_module module = {
     .xColumn = column,
     .xRowid = rowid,
     .xUpdate = refuse_update,
-    .xBegin = nothing_to_do,
-    .xSync = nothing_to_do,
-    .xCommit = nothing_to_do,
-    .xRollback = rolled_back,
-    .xSavepoint = nothing_to_save,
-    .xRelease = nothing_to_save,
-    .xRollbackTo = rolled_back_to,
 };
 
 int ee_register_keys_table(struct ee_conn *conn)

@@ -239,6 +239,19 @@ class States(SqlTest):
         self.state("decrypt-only")
         self.refuses_seal("decrypt-only", self.conn)
 
+    def test_a_decrypt_only_key_is_searched(self):
+        sql = "SELECT envelope_blind_index(1, 'pii', 's')"
+        before = self.one(self.conn, sql)
+        self.state("decrypt-only")
+        self.assertEqual(before, self.one(self.conn, sql))
+
+    def test_a_decrypt_only_key_warms_up(self):
+        self.state("decrypt-only")
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_open('pii')")
+        del os.environ["ENVELOPE_KEYFILE"]
+        self.assertEqual(CANARY, self.open(conn, self.blob))
+
     def test_a_decrypt_only_key_rewraps_nothing(self):
         self.state("decrypt-only")
         self.refuses("decrypt-only", self.conn, REWRAP, self.blob)
@@ -256,6 +269,32 @@ class States(SqlTest):
         self.state("active")
         self.assertEqual([("pii", 1, "decrypt-only", 0),
                           ("pii", 2, "active", 1)], self.keys(self.conn))
+
+    def test_a_version_that_was_disabled_alone_stays_so(self):
+        """Neither activating the name nor disabling and activating it brings
+        it back."""
+        self.one(self.conn, "SELECT envelope_key_rotate('pii')")
+        self.one(self.conn, "SELECT envelope_key_rotate('pii')")
+        first = self.blob[KEY_ID].hex()
+        self.state("disabled", first)
+        for state in ("active", "decrypt-only", "disabled", "active"):
+            self.state(state)
+            self.assertEqual("disabled", self.keys(self.conn)[0][2])
+        self.assertEqual(["disabled", "decrypt-only", "active"],
+                         [row[2] for row in self.keys(self.conn)])
+        text = self.refuses_open("disabled", self.conn, self.blob)
+        self.assertIn("envelope_key_set_state('%s', 'decrypt-only')" % first,
+                      text)
+        self.state("decrypt-only", first)
+        self.assertEqual(CANARY, self.open(self.conn, self.blob))
+
+    def test_a_name_disabled_twice_is_enabled_at_once(self):
+        self.one(self.conn, "SELECT envelope_key_rotate('pii')")
+        self.state("disabled")
+        self.state("disabled")
+        self.state("active")
+        self.assertEqual(["decrypt-only", "active"],
+                         [row[2] for row in self.keys(self.conn)])
 
     def test_one_version_is_disabled_by_its_id(self):
         self.one(self.conn, "SELECT envelope_key_rotate('pii')")

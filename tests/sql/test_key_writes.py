@@ -1,0 +1,415 @@
+# SPDX-License-Identifier: MIT
+"""A change of keys is written whole and for good, or it fails and says so.
+
+What stands in its way here: triggers, authorizers, an interrupt, a lock, a
+read-only database, tables and views with names that SQLite or we use.
+"""
+
+import shutil
+import sqlite3
+import threading
+import time
+import unittest
+
+from support import CANARY, KEY_ID, SqlTest, scaled
+
+CREATE = "SELECT envelope_key_create('pii')"
+ROTATE = "SELECT envelope_key_rotate('pii')"
+DISABLE = "SELECT envelope_key_set_state('pii', 'disabled')"
+ACTIVE_1 = [("pii", 1, "active", 1)]
+KEY_TABLES = ("envelope_key", "envelope_key_wrap", "envelope_key_manifest")
+
+
+class Suppressed(SqlTest):
+    """Success is reported only for what can be read back."""
+
+    def setUp(self):
+        super().setUp()
+        self.conn = self.with_key()
+        self.blob = self.seal(self.conn)
+
+    def check_refused(self, says, sql):
+        self.refuses(says, self.conn, sql)
+        self.assertFalse(self.conn.in_transaction)
+        self.assertEqual(ACTIVE_1, self.keys(self.conn))
+        self.assertEqual(CANARY, self.open(self.connect(), self.blob))
+
+    def check_works_again(self):
+        self.one(self.conn, ROTATE)
+        self.one(self.conn, DISABLE)
+        self.refuses_open("disabled", self.connect(), self.blob)
+
+    def temp_trigger(self, event, table):
+        self.conn.execute(
+            "CREATE TEMP TRIGGER no BEFORE %s ON main.%s"
+            " BEGIN SELECT RAISE(IGNORE); END" % (event, table))
+
+    def test_a_trigger_in_the_file_is_refused(self):
+        for table in KEY_TABLES:
+            self.plain().execute("CREATE TRIGGER evil BEFORE DELETE ON %s"
+                                 " BEGIN SELECT 1; END" % table)
+            for sql in (ROTATE, DISABLE, CREATE.replace("pii", "new")):
+                self.check_refused("main has a trigger on a key table", sql)
+            self.plain().execute("DROP TRIGGER evil")
+        self.check_works_again()
+
+    def test_a_suppressed_state_is_an_error(self):
+        self.temp_trigger("UPDATE", "envelope_key")
+        self.check_refused("is not there", DISABLE)
+        self.check_refused("is not there", ROTATE)
+        self.conn.execute("DROP TRIGGER no")
+        self.check_works_again()
+
+    def test_a_suppressed_version_is_an_error(self):
+        self.temp_trigger("INSERT", "envelope_key")
+        self.check_refused("is not there", ROTATE)
+        self.check_refused("is not there", CREATE.replace("pii", "new"))
+        self.conn.execute("DROP TRIGGER no")
+        self.check_works_again()
+
+    def test_a_suppressed_wrap_is_an_error(self):
+        """It would be a key that is lost with the cache."""
+        self.temp_trigger("INSERT", "envelope_key_wrap")
+        self.check_refused("is not there", ROTATE)
+        self.conn.execute("DROP TRIGGER no")
+        self.check_works_again()
+
+    def test_a_suppressed_manifest_is_an_error(self):
+        self.temp_trigger("INSERT", "envelope_key_manifest")
+        self.check_refused("is not there", ROTATE)
+        self.conn.execute("DROP TRIGGER no")
+        self.check_works_again()
+
+    def test_a_change_taken_back_by_a_trigger_is_an_error(self):
+        self.conn.execute(
+            "CREATE TEMP TRIGGER back AFTER INSERT ON"
+            " main.envelope_key_manifest BEGIN UPDATE envelope_key SET"
+            " state = 'active' WHERE version = 1; END")
+        self.check_refused("is not there", DISABLE)
+        self.conn.execute("DROP TRIGGER back")
+        self.check_works_again()
+
+    def ignoring(self, *ignored):
+        def authorize(action, first, second, schema, trigger):
+            if (action, first) in ignored or action in ignored:
+                return sqlite3.SQLITE_IGNORE
+            return sqlite3.SQLITE_OK
+
+        self.conn.set_authorizer(authorize)
+
+    def test_an_ignored_update_is_an_error(self):
+        self.ignoring((sqlite3.SQLITE_UPDATE, "envelope_key"))
+        self.check_refused("is not there", DISABLE)
+        self.conn.set_authorizer(None)
+        self.check_works_again()
+
+    def test_an_ignored_insert_is_an_error(self):
+        self.ignoring((sqlite3.SQLITE_INSERT, "envelope_key_wrap"))
+        self.check_refused("is not there", ROTATE)
+        self.conn.set_authorizer(None)
+        self.check_works_again()
+
+    def test_ignored_savepoints_are_an_error(self):
+        self.ignoring(sqlite3.SQLITE_SAVEPOINT)
+        self.check_refused("ignores savepoints", ROTATE)
+        self.conn.set_authorizer(None)
+        self.check_works_again()
+
+    def test_an_authorizer_that_is_gone_is_forgotten(self):
+        """What it ignored is compiled into statements; they are not kept."""
+        self.ignoring((sqlite3.SQLITE_READ, "envelope_key"),
+                      (sqlite3.SQLITE_READ, "sqlite_master"))
+        self.error(self.conn, "SELECT envelope_seal(1, 'pii')")
+        self.error(self.conn, "SELECT envelope_open(?)", self.blob)
+        self.conn.set_authorizer(None)
+        self.assertEqual(CANARY, self.open(self.conn, self.blob))
+        self.check_works_again()
+
+
+class Interrupted(SqlTest):
+    """An interrupt while another connection holds the lock."""
+
+    def setUp(self):
+        super().setUp()
+        self.holder = self.with_key()
+        self.blob = self.seal(self.holder)
+        self.holder.execute("CREATE TABLE t(x)")
+        self.conn = self.connect(timeout=0.6)
+        self.one(self.conn, "SELECT envelope_key_open('pii')")
+
+    def interrupt_soon(self):
+        def work():
+            time.sleep(0.2)
+            self.conn.interrupt()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        self.addCleanup(thread.join)
+
+    def check_usable(self):
+        """Nothing is open behind the application's back: what is written
+        now is there for everybody."""
+        self.assertFalse(self.conn.in_transaction)
+        self.holder.execute("ROLLBACK")
+        self.conn.execute("INSERT INTO t VALUES(7)")
+        self.assertEqual(7, self.one(self.plain(), "SELECT x FROM t"))
+        self.assertEqual(ACTIVE_1, self.keys(self.connect()))
+        self.one(self.conn, ROTATE)
+        self.assertEqual(CANARY, self.open(self.connect(), self.blob))
+
+    def test_of_a_rotation(self):
+        self.holder.execute("BEGIN IMMEDIATE")
+        self.interrupt_soon()
+        self.error(self.conn, ROTATE)
+        self.check_usable()
+
+    def test_of_a_state_change(self):
+        self.holder.execute("BEGIN IMMEDIATE")
+        self.interrupt_soon()
+        self.error(self.conn, DISABLE)
+        self.check_usable()
+
+    def test_of_a_create(self):
+        self.holder.execute("BEGIN IMMEDIATE")
+        self.interrupt_soon()
+        self.error(self.conn, CREATE.replace("pii", "new"))
+        self.check_usable()
+
+    def interrupt_in_the_middle(self):
+        """When the new version is written, and the manifest is not."""
+        self.conn.create_function("interrupt_now", 0, self.conn.interrupt)
+        self.conn.execute("CREATE TEMP TRIGGER now AFTER INSERT ON"
+                          " main.envelope_key_wrap BEGIN"
+                          " SELECT interrupt_now(); END")
+
+    def test_in_the_middle(self):
+        self.interrupt_in_the_middle()
+        self.refuses("interrupted", self.conn, ROTATE)
+        self.conn.execute("DROP TRIGGER now")
+        self.holder.execute("BEGIN")
+        self.check_usable()
+
+    def test_inside_the_application_s_transaction(self):
+        """As for any interrupted write, the transaction is rolled back."""
+        self.interrupt_in_the_middle()
+        self.conn.execute("BEGIN")
+        self.conn.execute("INSERT INTO t VALUES(6)")
+        self.refuses("interrupted", self.conn, ROTATE)
+        self.assertFalse(self.conn.in_transaction)
+        self.conn.execute("DROP TRIGGER now")
+        self.holder.execute("BEGIN")
+        self.check_usable()
+
+
+class ManyDatabases(SqlTest):
+    def test_changes_in_four_databases_in_turn(self):
+        """More statements than are kept, lent all at once."""
+        conn = self.connect()
+        names = ["main"]
+        for name in ("one", "two", "three"):
+            conn.execute("ATTACH ? AS " + name, (self.file(name + ".db"),))
+            names.append(name)
+        blobs = []
+        for name in names:
+            self.one(conn, "SELECT envelope_key_create(?,"
+                           " 'keyring:app.keyring')", name + ":k" + name)
+        for i in range(scaled(12, 3)):
+            for name in names:
+                key = name + ":k" + name
+                self.one(conn, "SELECT envelope_key_rotate(?)", key)
+                blobs.append((i, self.seal(conn, i, key)))
+                for state in ("disabled", "active"):
+                    self.one(conn, "SELECT envelope_key_set_state(?, ?)",
+                             key, state)
+        for value, blob in blobs:
+            self.assertEqual(value, self.open(conn, blob))
+        conn.close()  # every statement was finalized, or this fails
+
+    def test_a_change_in_an_attached_database_leaves_main_alone(self):
+        conn = self.connect(timeout=0)
+        conn.execute("ATTACH ? AS aux", (self.file("aux.db"),))
+        self.one(conn, "SELECT envelope_key_create('aux:pii')")
+        self.plain().execute("CREATE TABLE t(x)")
+        self.plain().execute("BEGIN IMMEDIATE")
+        self.one(conn, "SELECT envelope_key_rotate('aux:pii')")
+        self.one(conn, "SELECT envelope_key_set_state('aux:pii', 'disabled')")
+        self.assertEqual([(1, "disabled"), (2, "disabled")],
+                         self.keys(conn, "version, state"))
+
+    def test_a_read_only_main_database_allows_keys_in_another(self):
+        self.plain().execute("CREATE TABLE t(x)")
+        conn = self.connect("file:%s?mode=ro" % self.path, uri=True)
+        conn.execute("ATTACH ? AS aux",
+                     ("file:%s?mode=rwc" % self.file("aux.db"),))
+        self.one(conn, "SELECT envelope_key_create('aux:pii')")
+        self.one(conn, "SELECT envelope_key_rotate('aux:pii')")
+        self.assertEqual(CANARY, self.open(conn, self.seal(conn)))
+
+
+class Rollback(SqlTest):
+    """A statement that runs across a rollback, where our table cannot be told
+    of it."""
+
+    def check(self, conn, name):
+        self.one(conn, "SELECT envelope_key_create(?)", name)
+        conn.execute("BEGIN")
+        conn.execute("SAVEPOINT s")
+        self.one(conn, "SELECT envelope_key_rotate(?)", name)
+        rows = conn.execute("SELECT envelope_seal(value, ?)"
+                            " FROM json_each('[1, 2, 3, 4, 5]')", (name,))
+        gone = rows.fetchone()[0]
+        conn.execute("ROLLBACK TO s")
+        last = rows.fetchall()[-1][0]
+        self.assertEqual(5, self.open(conn, last))
+        self.refuses_open("key unavailable", conn, gone)
+        conn.execute("COMMIT")
+        self.assertEqual(5, self.open(conn, last))
+
+    def test_in_main(self):
+        self.check(self.connect(), "pii")
+
+    def test_in_an_attached_database(self):
+        conn = self.connect()
+        conn.execute("ATTACH ? AS aux", (self.file("aux.db"),))
+        self.check(conn, "aux:pii")
+
+    def test_beside_a_user_s_table_named_envelope_keys(self):
+        conn = self.connect()
+        conn.execute("CREATE TABLE envelope_keys(x)")
+        self.check(conn, "pii")
+
+    def test_of_the_whole_transaction_in_the_middle_of_a_statement(self):
+        conn = self.with_key()
+        conn.execute("BEGIN")
+        self.one(conn, ROTATE)
+        rows = conn.execute("SELECT envelope_seal(value, 'pii')"
+                            " FROM json_each('[1, 2, 3, 4, 5]')")
+        rows.fetchone()
+        conn.execute("ROLLBACK")
+        last = rows.fetchall()[-1][0]
+        self.assertEqual(5, self.open(self.connect(), last))
+
+
+class Shadows(SqlTest):
+    """Names in a file that stand in for others."""
+
+    def test_a_view_named_pragma_database_list_hides_no_database(self):
+        blob = self.seal(self.with_key())
+        self.plain(self.file("evil.db")).execute(
+            "CREATE VIEW pragma_database_list AS"
+            " SELECT 2 AS seq, 'evil' AS name, '' AS file")
+        conn = self.connect()
+        conn.execute("ATTACH ? AS evil", (self.file("evil.db"),))
+        self.assertEqual(CANARY, self.open(conn, blob))
+        self.assertEqual(CANARY, self.open(conn, self.seal(conn)))
+
+    def test_a_table_that_compares_names_loosely_gives_no_other_key(self):
+        conn = self.with_key("PII")
+        conn.close()
+        plain = self.plain()
+        plain.execute("PRAGMA writable_schema = on")
+        plain.execute("UPDATE sqlite_schema SET sql = replace(sql,"
+                      " 'name       TEXT    NOT NULL PRIMARY KEY',"
+                      " 'name TEXT NOT NULL COLLATE nocase PRIMARY KEY')"
+                      " WHERE name = 'envelope_key_manifest'")
+        plain.close()
+        plain = self.plain()
+        plain.execute("REINDEX")
+        self.assertEqual(1, self.one(
+            plain, "SELECT count(*) FROM envelope_key_manifest"
+            " WHERE name = 'pii'"))
+        self.refuses_seal("altered", self.connect())
+
+
+class Deserialized(SqlTest):
+    def test_keys_work_after_the_database_was_replaced(self):
+        """SQLite 3.40's eponymous tables do not outlive it; ours is not
+        touched by any function."""
+        conn = self.with_key()
+        blob = self.seal(conn)
+        image = conn.serialize()
+        memory = self.connect(":memory:")
+        self.error(memory, "SELECT envelope_seal(1, 'pii')")
+        for _ in range(2):
+            memory.deserialize(image)
+            self.error(memory, "SELECT envelope_open(?)", blob[:70])
+            # its keyring is beside a file that this database has not
+            self.error(memory, "SELECT envelope_open(?)", blob)
+        memory.close()
+
+    def test_keys_of_a_deserialized_database_are_used_and_changed(self):
+        ring = "keyring:" + self.file("app.keyring")
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_create('pii', ?)", ring)
+        blob = self.seal(conn)
+        image = conn.serialize()
+        memory = self.connect(":memory:")
+        for _ in range(2):
+            memory.deserialize(image)
+            self.assertEqual(CANARY, self.open(memory, blob))
+            self.one(memory, ROTATE)
+            self.assertEqual(CANARY, self.open(memory, self.seal(memory)))
+        memory.close()
+
+
+class SameKeyTwice(SqlTest):
+    """A copy of the file is attached: each has its own state of the key."""
+
+    def setUp(self):
+        super().setUp()
+        self.conn = self.with_key()
+        self.blob = self.seal(self.conn)
+        shutil.copy(self.path, self.file("copy.db"))
+        self.conn.execute("ATTACH ? AS copy", (self.file("copy.db"),))
+
+    def set_state(self, name, state):
+        self.one(self.conn, "SELECT envelope_key_set_state(?, ?)", name, state)
+
+    def test_main_decides_whether_it_opens(self):
+        self.set_state("copy:pii", "disabled")
+        for _ in range(2):
+            self.assertEqual(CANARY, self.open(self.conn, self.blob))
+            self.refuses_seal("disabled", self.conn, "copy:pii")
+            self.assertEqual(CANARY, self.open(
+                self.conn, self.seal(self.conn, CANARY, "main:pii")))
+
+    def test_main_decides_whether_it_opens_whatever_came_before(self):
+        self.set_state("main:pii", "disabled")
+        for _ in range(2):
+            self.refuses_open("disabled", self.conn, self.blob)
+            copy = self.seal(self.conn, CANARY, "copy:pii")
+            self.assertEqual(self.blob[KEY_ID], copy[KEY_ID])
+            self.refuses_seal("disabled", self.conn, "main:pii")
+
+    def test_within_one_statement(self):
+        self.set_state("copy:pii", "disabled")
+        sql = ("SELECT envelope_blind_index(1, 'main:pii', 's') IS NOT NULL,"
+               " envelope_open(?)")
+        self.assertEqual([(1, CANARY)],
+                         self.conn.execute(sql, (self.blob,)).fetchall())
+
+
+class UsedMeanwhile(SqlTest):
+    def test_a_rotation_survives_300_keys_opened_by_a_temp_trigger(self):
+        """They push the rotated key out of the cache while it is in use."""
+        count = 300
+        conn = self.with_key()
+        conn.execute("BEGIN")
+        conn.execute("WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                     " WHERE i < %d) SELECT envelope_key_create('k' || i,"
+                     " 'keyring:app.db.keyring') FROM n" % count).fetchall()
+        conn.execute("CREATE TABLE t AS WITH n(i) AS (SELECT 1 UNION ALL"
+                     " SELECT i + 1 FROM n WHERE i < %d)"
+                     " SELECT envelope_seal(i, 'k' || i) AS v FROM n" % count)
+        conn.execute("COMMIT")
+        conn.execute("CREATE TEMP TRIGGER all_of_them AFTER UPDATE ON"
+                     " main.envelope_key BEGIN SELECT"
+                     " count(envelope_open(v)) FROM t; END")
+        self.one(conn, ROTATE)
+        self.one(conn, DISABLE)
+        self.assertEqual({"disabled"}, {r[2] for r in self.keys(conn)
+                                        if r[0] == "pii"})
+
+
+if __name__ == "__main__":
+    unittest.main()
