@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS main.envelope_key_wrap(
   key_id   BLOB    NOT NULL,
   position INTEGER NOT NULL, -- in the order the CMKs were given
   cmk      TEXT    NOT NULL, -- the URI of the CMK
-  wrapped  BLOB    NOT NULL,
+  wrapped  BLOB    NOT NULL, -- empty: not yet, its CMK could not be reached
   PRIMARY KEY(key_id, position)
 ) WITHOUT ROWID;
 

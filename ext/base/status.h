@@ -31,7 +31,7 @@ enum ee_status {
 
 struct ee_error {
     int code; /* an ee_status */
-    char msg[256];
+    char msg[512];
 };
 
 #define EE_CHECKED __attribute__((warn_unused_result))

@@ -95,6 +95,16 @@ struct ee_key_entry *ee_cache_find(struct ee_cache *c, const char *schema,
     return use(c, e);
 }
 
+void ee_cache_forget(struct ee_cache *c, const char *schema,
+                     const uint8_t *key_id)
+{
+    struct ee_key_entry *e = ee_cache_find(c, schema, key_id);
+
+    if (e != NULL) {
+        remove_entry(c, e);
+    }
+}
+
 static void evict_oldest(struct ee_cache *c)
 {
     struct ee_key_entry *oldest = NULL;

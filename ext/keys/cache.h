@@ -59,6 +59,10 @@ struct ee_key_entry *ee_cache_find(struct ee_cache *c, const char *schema,
 struct ee_key_entry *ee_cache_add(struct ee_cache *c, const char *schema,
                                   struct ee_kek *kek);
 
+/* Wipes a key that must not be used again, once nobody uses it. */
+void ee_cache_forget(struct ee_cache *c, const char *schema,
+                     const uint8_t *key_id);
+
 /* Keeps an entry while other keys are loaded; NULL-safe. */
 void ee_cache_pin(struct ee_key_entry *entry);
 void ee_cache_unpin(struct ee_key_entry *entry);

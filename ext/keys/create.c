@@ -23,6 +23,12 @@ static int name_is_free(struct ee_keys *k, const struct ee_key_name *name,
     int rc =
         ee_store_current(&k->statements, name->schema, name->name, &r, &m, err);
 
+    if (rc == EE_OK && r.state == EE_STATE_DESTROYED) {
+        return ee_fail(err, EE_MISUSE,
+                       "key %s was destroyed, and its name is not used again: "
+                       "choose another one",
+                       name->name);
+    }
     if (rc == EE_OK) {
         return ee_fail(err, EE_MISUSE,
                        "key %s exists; for a new version: SELECT "
@@ -132,10 +138,15 @@ int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
     draft->record.version = 1;
     draft->record.suite = k->suite;
     draft->generation = 1;
+    draft->alone = cmk_count == 1;
     ee_random(ee_draft_name_secret(draft), EE_KEY_BYTES);
     rc = ee_draft_draw(k, draft, err);
     for (int i = 0; rc == EE_OK && i < cmk_count; i++) {
-        rc = ee_draft_wrap(k, parsed.schema, draft, cmks[i], true, err);
+        rc = ee_draft_wrap(k, parsed.schema, draft, cmks[i], EE_WRAP_MAY_CREATE,
+                           err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_draft_check_wraps(draft, err);
     }
     if (rc == EE_OK) {
         rc = write_new_key(k, &parsed, draft, err);

@@ -83,19 +83,50 @@ static void append(struct ee_draft *d, struct ee_wrap *w)
     *link = w;
 }
 
+void ee_draft_copy(struct ee_draft *d, const struct ee_key_entry *e)
+{
+    d->record = e->record;
+    memcpy(d->payload, e->kek->kek, EE_KEY_BYTES);
+    memcpy(d->payload + EE_KEY_BYTES, e->kek->name_secret, EE_KEY_BYTES);
+}
+
+/* What to do about a CMK that does not wrap: nothing, by default. */
+static int refuse_cmk(const struct ee_draft *d, const char *cmk, int rc,
+                      struct ee_error *err)
+{
+    char why[sizeof err->msg];
+
+    memcpy(why, err->msg, sizeof why);
+    return ee_fail(err, rc,
+                   "CMK %s does not wrap key %s, and nothing was changed: %s; "
+                   "to go on without it for now: SELECT "
+                   "envelope_config('allow_partial', 'on')",
+                   cmk, d->record.name, why);
+}
+
+/* Failures that asking another CMK, or later, cannot mend. */
+static bool is_fatal(int rc)
+{
+    return rc == EE_NOMEM || rc == EE_INTERRUPTED || rc == EE_MISUSE ||
+           rc == EE_INTERNAL;
+}
+
 int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
-                  const char *cmk, bool may_create, struct ee_error *err)
+                  const char *cmk, unsigned mode, struct ee_error *err)
 {
     uint8_t wrapped[EE_CMK_WRAPPED_MAX];
     struct ee_wrap *w = NULL;
     size_t n = 0;
-    int rc = ee_keys_wrap(k, schema, cmk, &d->record, d->payload, may_create,
-                          wrapped, &n, err);
+    int rc = ee_keys_wrap(k, schema, cmk, &d->record, d->payload, mode, wrapped,
+                          &n, err);
 
-    if (rc != EE_OK) {
+    if (rc != EE_OK && (is_fatal(rc) || d->alone)) {
         return rc;
     }
-    w = ee_wrap_new(cmk, ee_bytes(wrapped, n));
+    if (rc != EE_OK && !k->allow_partial) {
+        return refuse_cmk(d, cmk, rc, err);
+    }
+    w = ee_wrap_new(cmk, ee_bytes(wrapped, rc == EE_OK ? n : 0));
     if (w == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");
     }
@@ -103,11 +134,23 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
     return EE_OK;
 }
 
-int ee_draft_insert(struct ee_keys *k, const char *schema,
-                    const struct ee_draft *d, struct ee_error *err)
+int ee_draft_check_wraps(const struct ee_draft *d, struct ee_error *err)
+{
+    for (const struct ee_wrap *w = d->wraps; w != NULL; w = w->next) {
+        if (w->wrapped.n > 0) {
+            return EE_OK;
+        }
+    }
+    return ee_fail(err, EE_UNAVAILABLE,
+                   "none of the CMKs wraps key %s, and nothing was changed",
+                   d->record.name);
+}
+
+int ee_draft_insert_wraps(struct ee_keys *k, const char *schema,
+                          const struct ee_draft *d, struct ee_error *err)
 {
     int position = 1;
-    int rc = ee_store_insert(&k->statements, schema, &d->record, err);
+    int rc = EE_OK;
 
     for (const struct ee_wrap *w = d->wraps; rc == EE_OK && w; w = w->next) {
         rc = ee_store_insert_wrap(&k->statements, schema, d->record.fingerprint,
@@ -116,9 +159,17 @@ int ee_draft_insert(struct ee_keys *k, const char *schema,
     return rc;
 }
 
+int ee_draft_insert(struct ee_keys *k, const char *schema,
+                    const struct ee_draft *d, struct ee_error *err)
+{
+    int rc = ee_store_insert(&k->statements, schema, &d->record, err);
+
+    return rc == EE_OK ? ee_draft_insert_wraps(k, schema, d, err) : rc;
+}
+
 /* A wrap that was not written is a key that is lost when the cache is. */
-static int read_back_wraps(struct ee_keys *k, const char *schema,
-                           const struct ee_draft *d, struct ee_error *err)
+int ee_draft_read_back_wraps(struct ee_keys *k, const char *schema,
+                             const struct ee_draft *d, struct ee_error *err)
 {
     struct ee_wrap *list = NULL;
     const struct ee_wrap *got = NULL;
@@ -149,7 +200,7 @@ int ee_draft_manifest(struct ee_keys *k, const char *schema,
     int rc = ee_keys_put_manifest(k, schema, d->record.name, m,
                                   d->payload + EE_KEY_BYTES, changed, err);
 
-    return rc == EE_OK ? read_back_wraps(k, schema, d, err) : rc;
+    return rc == EE_OK ? ee_draft_read_back_wraps(k, schema, d, err) : rc;
 }
 
 int ee_draft_keep(struct ee_keys *k, const char *schema,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * draft.h: a key version in the making, for create and rotate: drawn, tagged,
- * wrapped under each CMK (no transaction open), then inserted (inside one).
+ * wrapped under each CMK (no transaction open), then inserted (inside one). For
+ * key_rewrap: a version that exists, with new wraps.
  */
 #ifndef EE_KEYS_DRAFT_H
 #define EE_KEYS_DRAFT_H
@@ -14,6 +15,8 @@ struct ee_draft {
     uint64_t generation;         /* of the manifest after the change */
     uint8_t *payload;            /* a cell: KEK, then S; secret */
     struct ee_wrap *wraps;
+    bool
+        alone; /* there is one CMK only, so going on without it is no way out */
 };
 
 int ee_draft_new(struct ee_draft **out, struct ee_error *err) EE_CHECKED;
@@ -27,14 +30,31 @@ uint8_t *ee_draft_name_secret(struct ee_draft *d);
 int ee_draft_draw(struct ee_keys *k, struct ee_draft *d,
                   struct ee_error *err) EE_CHECKED;
 
-/* Wraps the payload under one more CMK. */
+/* Takes record and payload of a key that is loaded. */
+void ee_draft_copy(struct ee_draft *d, const struct ee_key_entry *e);
+
+/* Wraps the payload under one more CMK. verify: opens the wrap again, and
+ * compares. With the setting allow_partial a CMK that cannot wrap now is noted
+ * as pending instead: an empty wrap. */
 int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
-                  const char *cmk, bool may_create,
+                  const char *cmk, unsigned mode,
                   struct ee_error *err) EE_CHECKED;
+/* After the last: EE_UNAVAILABLE when all of them are pending. */
+int ee_draft_check_wraps(const struct ee_draft *d,
+                         struct ee_error *err) EE_CHECKED;
 
 /* Inside the savepoint: the record and its wraps. */
 int ee_draft_insert(struct ee_keys *k, const char *schema,
                     const struct ee_draft *d, struct ee_error *err) EE_CHECKED;
+
+/* Inside the savepoint: the wraps alone, and the look whether they are there.
+ */
+int ee_draft_insert_wraps(struct ee_keys *k, const char *schema,
+                          const struct ee_draft *d,
+                          struct ee_error *err) EE_CHECKED;
+int ee_draft_read_back_wraps(struct ee_keys *k, const char *schema,
+                             const struct ee_draft *d,
+                             struct ee_error *err) EE_CHECKED;
 
 /* Inside the savepoint, last: the manifest naming this version current, and a
  * look whether all of it is there. changed: records written, this one too. */

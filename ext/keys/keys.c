@@ -18,6 +18,7 @@ void ee_keys_clear(struct ee_keys *k)
 {
     ee_statements_drop(&k->statements);
     ee_cache_clear(&k->cache);
+    ee_attempts_clear(&k->attempts);
     if (k->engine_ready) {
         ee_engine_clear(&k->engine);
         k->engine_ready = false;

@@ -9,13 +9,15 @@
  *
  * files: resolve.c (name or id to a checked entry), schemas.c (the databases
  * to look in), load.c (unwrap by a provider), warm.c (all versions of a name),
- * verify.c (tags), create.c, rotate.c, state.c, write.c (the transaction around
- * a change), change.c (what changes share).
+ * verify.c (tags), create.c, rotate.c, state.c, destroy.c, rewrap.c (new
+ * wraps), write.c (the transaction around a change), change.c (what changes
+ * share).
  */
 #ifndef EE_KEYS_KEYS_H
 #define EE_KEYS_KEYS_H
 
 #include "envelope/engine.h"
+#include "keys/attempts.h"
 #include "keys/cache.h"
 #include "keys/store.h"
 
@@ -34,6 +36,8 @@ struct ee_keys {
     /* settings of this connection (sqlite/fn_config.c) */
     uint8_t suite;              /* of keys made by create */
     bool refuse_in_transaction; /* no provider call inside a write */
+    bool allow_partial;         /* a CMK that cannot be reached may wait */
+    struct ee_attempts attempts;
 };
 
 void ee_keys_init(struct ee_keys *k, sqlite3 *db);
@@ -99,6 +103,26 @@ int ee_keys_rotate(struct ee_keys *k, const char *name, size_t n,
 int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
                       uint8_t state, struct ee_error *err) EE_CHECKED;
 
+/* Where copies of destroyed wraps may still be found. */
+enum ee_leftover {
+    EE_LEFT_NOTHING,
+    EE_LEFT_UNTIL_COMMIT, /* the application's transaction is open */
+    EE_LEFT_IN_WAL,       /* somebody else reads or writes */
+    EE_LEFT_IN_FILE       /* seen, in free space; a VACUUM removes them */
+};
+
+/* Destroys every wrap of a disabled key (all versions of a name), or of one
+ * old version by its 16 hex digits, for ever. */
+int ee_keys_destroy(struct ee_keys *k, const char *name, size_t n,
+                    enum ee_leftover *left, struct ee_error *err) EE_CHECKED;
+
+/* Wraps every version of a name anew: under the CMKs' current versions, or,
+ * with cmk_count > 0, under these CMKs instead. Each new wrap is opened again
+ * before an old one is replaced, all in one transaction. *count: versions. */
+int ee_keys_rewrap(struct ee_keys *k, const char *name, size_t n,
+                   const char *const *cmks, int cmk_count, int *count,
+                   struct ee_error *err) EE_CHECKED;
+
 /* ---- between the files of this folder ---- */
 
 /* Keys may have changed: every running statement looks again. */
@@ -124,6 +148,9 @@ int ee_keys_each_schema(struct ee_keys *k,
                                      struct ee_error *err),
                         void *arg, struct ee_error *err) EE_CHECKED;
 
+/* The error for a key in state destroyed. */
+int ee_keys_destroyed(const struct ee_key_record *r, struct ee_error *err);
+
 /* A verified entry for a record just read: from the cache, or unwrapped. */
 int ee_keys_load(struct ee_keys *k, const char *schema,
                  const struct ee_key_record *r, const struct ee_key_manifest *m,
@@ -142,10 +169,16 @@ int ee_keys_verify(struct ee_keys *k, const char *schema,
                    const struct ee_kek *kek, struct ee_key_record *r,
                    struct ee_key_manifest *m, struct ee_error *err) EE_CHECKED;
 
-/* Wraps a payload under a CMK. wrapped: EE_CMK_WRAPPED_MAX bytes. */
+enum ee_wrap_mode {
+    EE_WRAP_MAY_CREATE = 1, /* a keyring or CMK that is missing is made */
+    EE_WRAP_VERIFY = 2      /* the wrap is opened again, and compared */
+};
+
+/* Wraps a payload under a CMK. mode: enum ee_wrap_mode, or'ed. wrapped:
+ * EE_CMK_WRAPPED_MAX bytes. */
 int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
                  const struct ee_key_record *r, const uint8_t *payload,
-                 bool may_create, uint8_t *wrapped, size_t *wrapped_len,
+                 unsigned mode, uint8_t *wrapped, size_t *wrapped_len,
                  struct ee_error *err) EE_CHECKED;
 
 /* Writes a manifest with the tag over all versions as they are now, and reads

@@ -43,22 +43,66 @@ static int unwrap_one(struct unwrap_work *w, const struct ee_wrap *wrap,
     return rc;
 }
 
-/* Each CMK can open the key alone; the last one's failure is reported. */
+/* One more reason why no CMK opened the key, behind those before. */
+static void add_reason(struct ee_error *all, const char *cmk,
+                       const struct ee_error *one)
+{
+    const size_t used = strlen(all->msg);
+
+    (void)sqlite3_snprintf((int)(sizeof all->msg - used), all->msg + used,
+                           "%s%s: %s", used > 0 ? "; " : "", cmk, one->msg);
+    /* what may work later says more than what never will */
+    if (all->code != EE_UNAVAILABLE) {
+        all->code = one->code;
+    }
+}
+
+/* Asks one CMK, unless it was unreachable a moment ago. */
+static int try_cmk(struct unwrap_work *w, const struct ee_wrap *wrap,
+                   struct ee_error *err)
+{
+    struct ee_attempts *a = &w->k->attempts;
+    const int64_t wait = ee_attempts_wait(a, wrap->cmk);
+    int rc = EE_UNAVAILABLE;
+
+    if (wrap->wrapped.n == 0) {
+        return ee_fail(err, EE_UNAVAILABLE,
+                       "it has no wrap of the key yet: SELECT "
+                       "envelope_key_rewrap('%s')",
+                       w->record->name);
+    }
+    if (wait > 0) {
+        return ee_fail(err, EE_UNAVAILABLE,
+                       "not reached a moment ago; asked again in %d s",
+                       (int)((wait + 999) / 1000));
+    }
+    rc = unwrap_one(w, wrap, err);
+    ee_attempts_note(a, wrap->cmk, rc);
+    return rc;
+}
+
+/* Each CMK can open the key alone. */
 static int unwrap_any(struct unwrap_work *w, const struct ee_wrap *list,
                       struct ee_error *err)
 {
+    struct ee_error all = {.code = EE_OK};
     int rc = EE_TAMPERED;
 
     if (list == NULL) {
-        (void)ee_fail(err, EE_TAMPERED,
-                      "%s.envelope_key_wrap was altered: the wrap is missing",
-                      w->schema);
+        return ee_fail(err, EE_TAMPERED,
+                       "%s.envelope_key_wrap was altered: the wrap is missing",
+                       w->schema);
     }
-    for (; list != NULL; list = list->next) {
-        rc = unwrap_one(w, list, err);
+    for (const struct ee_wrap *wrap = list; wrap != NULL; wrap = wrap->next) {
+        rc = try_cmk(w, wrap, err);
         if (rc == EE_OK || rc == EE_NOMEM || rc == EE_INTERRUPTED) {
-            break;
+            return rc;
         }
+        add_reason(&all, wrap->cmk, err);
+    }
+    if (list->next != NULL) { /* one reason needs no name of its CMK */
+        *err = all;
+        rc = all.code;
     }
     return rc;
 }
@@ -118,7 +162,12 @@ int ee_keys_unwrap(struct ee_keys *k, const char *schema,
         return ee_fail(err, EE_NOMEM, "out of memory for keys");
     }
     rc = ee_store_wraps(&k->statements, schema, r->fingerprint, &list, err);
+    if (rc == EE_OK && list == NULL && r->state == EE_STATE_DESTROYED) {
+        rc = ee_keys_destroyed(r, err);
+        goto out;
+    }
     if (rc == EE_OK) {
+        ee_attempts_order(&k->attempts, &list);
         rc = unwrap_any(&w, list, err);
     }
     if (rc == EE_OK) {
@@ -127,14 +176,35 @@ int ee_keys_unwrap(struct ee_keys *k, const char *schema,
     if (rc != EE_OK && rc != EE_NOMEM) {
         rc = name_the_key(r, schema, rc, err);
     }
+out:
     ee_wraps_free(list);
     ee_cell_free(w.payload);
     return rc;
 }
 
+/* Does the wrap give the payload back? A wrap that replaces another one must.
+ */
+static int check_wrap(struct ee_provider *p, const uint8_t *payload,
+                      struct ee_bytes wrapped, struct ee_bytes context,
+                      struct ee_error *err)
+{
+    uint8_t *again = ee_cell_new(); /* secret: wiped when freed */
+    int rc = EE_NOMEM;
+
+    if (again == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory for keys");
+    }
+    rc = ee_provider_unwrap(p, again, wrapped, context, err);
+    if (rc == EE_OK && !ee_equal(again, payload, EE_PAYLOAD_BYTES)) {
+        rc = ee_fail(err, EE_INTERNAL, "its wrap gives another key back");
+    }
+    ee_cell_free(again);
+    return rc;
+}
+
 int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
                  const struct ee_key_record *r, const uint8_t *payload,
-                 bool may_create, uint8_t *wrapped, size_t *wrapped_len,
+                 unsigned mode, uint8_t *wrapped, size_t *wrapped_len,
                  struct ee_error *err)
 {
     uint8_t context[EE_PROVIDER_CONTEXT_MAX];
@@ -145,7 +215,8 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
     int rc = ee_cmk_uri_parse(&uri, cmk, err);
 
     if (rc == EE_OK) {
-        rc = ee_session_open(&session, k, schema, may_create, err);
+        rc = ee_session_open(&session, k, schema,
+                             (mode & EE_WRAP_MAY_CREATE) != 0, err);
     }
     if (rc != EE_OK) {
         return rc;
@@ -154,6 +225,10 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
     if (rc == EE_OK) {
         rc = ee_provider_wrap(p, wrapped, wrapped_len, payload,
                               ee_bytes(context, n), err);
+    }
+    if (rc == EE_OK && (mode & EE_WRAP_VERIFY) != 0) {
+        rc = check_wrap(p, payload, ee_bytes(wrapped, *wrapped_len),
+                        ee_bytes(context, n), err);
     }
     ee_provider_close(p);
     ee_session_close(&session);
@@ -206,6 +281,10 @@ int ee_keys_load(struct ee_keys *k, const char *schema,
         }
     }
     rc = check_entry(k, r, m, e, err);
+    if (rc == EE_OK && e->record.state == EE_STATE_DESTROYED) {
+        rc = ee_keys_destroyed(&e->record, err);
+        ee_cache_forget(&k->cache, schema, r->fingerprint);
+    }
     *out = rc == EE_OK ? e : NULL;
     return rc;
 }

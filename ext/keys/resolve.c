@@ -67,6 +67,14 @@ static int search_id(struct id_search *s, struct ee_error *err)
     return rc == EE_KEY_UNKNOWN ? unknown_id(s->key_id, err) : rc;
 }
 
+int ee_keys_destroyed(const struct ee_key_record *r, struct ee_error *err)
+{
+    return ee_fail(err, EE_KEY_STATE,
+                   "key %s version %u was destroyed: what is sealed under it "
+                   "cannot be opened any more",
+                   r->name, r->version);
+}
+
 /* What to type to use a version again: alone when it was disabled alone. */
 static int refuse_state(const struct ee_key_entry *e, const char *what,
                         struct ee_error *err)
@@ -74,6 +82,9 @@ static int refuse_state(const struct ee_key_entry *e, const char *what,
     const struct ee_key_record *r = &e->record;
     char hex[2 * EE_KEY_ID_BYTES + 1];
 
+    if (r->state == EE_STATE_DESTROYED) {
+        return ee_keys_destroyed(r, err);
+    }
     if (r->version == e->manifest.current) {
         return ee_fail(err, EE_KEY_STATE,
                        "key %s version %u is %s%s; to use it again: SELECT "

@@ -26,8 +26,12 @@ static int draft_next(struct ee_keys *k, const struct ee_key_entry *e,
         rc = ee_store_wraps(&k->statements, e->schema, e->record.fingerprint,
                             &wraps, err);
     }
+    draft->alone = wraps != NULL && wraps->next == NULL;
     for (struct ee_wrap *w = wraps; rc == EE_OK && w != NULL; w = w->next) {
-        rc = ee_draft_wrap(k, e->schema, draft, w->cmk, false, err);
+        rc = ee_draft_wrap(k, e->schema, draft, w->cmk, 0, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_draft_check_wraps(draft, err);
     }
     ee_wraps_free(wraps);
     return rc;

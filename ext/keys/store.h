@@ -78,6 +78,10 @@ int ee_store_insert_wrap(struct ee_statements *s, const char *schema,
                          const uint8_t *key_id, int position, const char *cmk,
                          struct ee_bytes wrapped,
                          struct ee_error *err) EE_CHECKED;
+/* All wraps of a key. */
+int ee_store_delete_wraps(struct ee_statements *s, const char *schema,
+                          const uint8_t *key_id,
+                          struct ee_error *err) EE_CHECKED;
 /* Takes the write lock of the schema without changing anything. */
 int ee_store_lock(struct ee_statements *s, const char *schema,
                   struct ee_error *err) EE_CHECKED;

@@ -280,19 +280,22 @@ struct ee_wrap *ee_wrap_new(const char *cmk, struct ee_bytes wrapped)
         w->next = NULL;
         w->cmk = (char *)(w + 1);
         memcpy(w->cmk, cmk, len);
-        memcpy(w->cmk + len, wrapped.p, wrapped.n);
+        if (wrapped.n > 0) {
+            memcpy(w->cmk + len, wrapped.p, wrapped.n);
+        }
         w->wrapped = ee_bytes(w->cmk + len, wrapped.n);
     }
     return w;
 }
 
+/* An empty BLOB is a wrap that is pending (keys/draft.h). */
 static int read_wrap(sqlite3_stmt *stmt, struct ee_wrap **out,
                      struct ee_error *err)
 {
     const char *cmk = (const char *)sqlite3_column_text(stmt, 0);
     const void *p = sqlite3_column_blob(stmt, 1);
 
-    if (cmk == NULL || p == NULL) {
+    if (cmk == NULL || sqlite3_column_type(stmt, 1) != SQLITE_BLOB) {
         return tampered(err);
     }
     *out = ee_wrap_new(cmk, ee_bytes(p, (size_t)sqlite3_column_bytes(stmt, 1)));

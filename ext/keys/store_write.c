@@ -41,9 +41,11 @@ int ee_store_create_tables(sqlite3 *db, const char *schema,
     return rc;
 }
 
+/* An empty one, not NULL, where n is 0. */
 static void bind_blob(sqlite3_stmt *stmt, int i, const uint8_t *p, size_t n)
 {
-    (void)sqlite3_bind_blob64(stmt, i, p, n, SQLITE_STATIC);
+    (void)sqlite3_bind_blob64(stmt, i, n > 0 ? p : (const uint8_t *)"", n,
+                              SQLITE_STATIC);
 }
 
 static void bind_text(sqlite3_stmt *stmt, int i, const char *text)
@@ -120,6 +122,21 @@ int ee_store_insert_wrap(struct ee_statements *s, const char *schema,
     (void)sqlite3_bind_int(stmt, 2, position);
     bind_text(stmt, 3, cmk);
     bind_blob(stmt, 4, wrapped.p, wrapped.n);
+    return run(s, stmt, err);
+}
+
+int ee_store_delete_wraps(struct ee_statements *s, const char *schema,
+                          const uint8_t *key_id, struct ee_error *err)
+{
+    static const char sql[] =
+        "DELETE FROM \"%w\".envelope_key_wrap WHERE key_id = ?1";
+    sqlite3_stmt *stmt = NULL;
+    int rc = ee_statement_get(s, &stmt, sql, schema, doing, err);
+
+    if (rc != EE_OK) {
+        return rc;
+    }
+    bind_blob(stmt, 1, key_id, EE_KEY_ID_BYTES);
     return run(s, stmt, err);
 }
 

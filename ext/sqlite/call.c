@@ -160,6 +160,23 @@ int ee_call_text(sqlite3_value *arg, const char *what, struct ee_bytes *out,
     return EE_OK;
 }
 
+int ee_call_cmks(int argc, sqlite3_value **argv, const char **cmks,
+                 struct ee_error *err)
+{
+    struct ee_bytes text;
+    int rc = EE_OK;
+
+    if (argc > EE_CMKS_MAX) {
+        return ee_fail(err, EE_MISUSE, "a key has at most %d CMKs",
+                       EE_CMKS_MAX);
+    }
+    for (int i = 0; rc == EE_OK && i < argc; i++) {
+        rc = ee_call_text(argv[i], "the CMK's URI", &text, err);
+        cmks[i] = (const char *)text.p;
+    }
+    return rc;
+}
+
 int ee_call_context(const struct ee_call *call, int argc, sqlite3_value **argv,
                     struct ee_context *out, struct ee_error *err)
 {

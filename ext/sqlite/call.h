@@ -32,6 +32,12 @@ int ee_call_value(const struct ee_call *call, sqlite3_value *arg,
 int ee_call_text(sqlite3_value *arg, const char *what, struct ee_bytes *out,
                  struct ee_error *err) EE_CHECKED;
 
+/* CMK URIs, as many as a key may have. cmks: EE_CMKS_MAX, borrowed from argv.
+ */
+#define EE_CMKS_MAX 8
+int ee_call_cmks(int argc, sqlite3_value **argv, const char **cmks,
+                 struct ee_error *err) EE_CHECKED;
+
 /* The context arguments, encoded into the connection's scratch. */
 int ee_call_context(const struct ee_call *call, int argc, sqlite3_value **argv,
                     struct ee_context *out, struct ee_error *err) EE_CHECKED;

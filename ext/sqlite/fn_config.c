@@ -68,12 +68,24 @@ static bool set_in_transaction(struct ee_conn *conn, const char *value)
                       "refuse");
 }
 
+static const char *get_partial(const struct ee_conn *conn)
+{
+    return conn->keys.allow_partial ? "on" : "off";
+}
+
+static bool set_partial(struct ee_conn *conn, const char *value)
+{
+    return set_choice(&conn->keys.allow_partial, value, "off", "on");
+}
+
 static const struct setting settings[] = {
     {"suite", "ENVELOPE_SUITE", "'aes-256-gcm' or 'chacha20-poly1305'",
      get_suite, set_suite},
     {"padding", "ENVELOPE_PADDING", "'on' or 'off'", get_padding, set_padding},
     {"provider_in_transaction", "ENVELOPE_PROVIDER_IN_TRANSACTION",
      "'allow' or 'refuse'", get_in_transaction, set_in_transaction},
+    {"allow_partial", "ENVELOPE_ALLOW_PARTIAL", "'on' or 'off'", get_partial,
+     set_partial},
 };
 
 #define SETTING_COUNT (sizeof settings / sizeof settings[0])
@@ -114,8 +126,8 @@ static int configure(const struct ee_call *call, int argc, sqlite3_value **argv,
     s = find((const char *)text.p);
     if (s == NULL) {
         return ee_fail(err, EE_MISUSE,
-                       "no such setting; there are suite, padding and "
-                       "provider_in_transaction");
+                       "no such setting; there are suite, padding, "
+                       "provider_in_transaction and allow_partial");
     }
     if (argc == 2) {
         rc = ee_call_text(argv[1], "the setting's value", &text, err);

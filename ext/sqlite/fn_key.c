@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CMKS_MAX 8
-
 static void result_key_id(sqlite3_context *ctx, const uint8_t *key_id)
 {
     char hex[2 * EE_KEY_ID_BYTES + 1];
@@ -60,26 +58,10 @@ static int default_cmk(struct ee_conn *conn, const struct ee_key_name *name,
     return *out != NULL ? EE_OK : ee_fail(err, EE_NOMEM, "out of memory");
 }
 
-static int read_cmks(int argc, sqlite3_value **argv, const char **cmks,
-                     struct ee_error *err)
-{
-    struct ee_bytes text;
-    int rc = EE_OK;
-
-    if (argc > CMKS_MAX) {
-        return ee_fail(err, EE_MISUSE, "a key has at most %d CMKs", CMKS_MAX);
-    }
-    for (int i = 0; rc == EE_OK && i < argc; i++) {
-        rc = ee_call_text(argv[i], "the CMK's URI", &text, err);
-        cmks[i] = (const char *)text.p;
-    }
-    return rc;
-}
-
 static int create(const struct ee_call *call, int argc, sqlite3_value **argv,
                   uint8_t *key_id, struct ee_error *err)
 {
-    const char *cmks[CMKS_MAX] = {NULL};
+    const char *cmks[EE_CMKS_MAX] = {NULL};
     struct ee_key_name parsed;
     struct ee_bytes name;
     char *chosen = NULL;
@@ -93,7 +75,7 @@ static int create(const struct ee_call *call, int argc, sqlite3_value **argv,
         rc = ee_keys_check_schema(&call->conn->keys, parsed.schema, err);
     }
     if (rc == EE_OK) {
-        rc = read_cmks(count, argv + 1, cmks, err);
+        rc = ee_call_cmks(count, argv + 1, cmks, err);
     }
     if (rc == EE_OK && count == 0) {
         rc = default_cmk(call->conn, &parsed, &chosen, err);

@@ -22,6 +22,7 @@ extern const struct ee_function ee_value_functions[];  /* fn_value.c */
 extern const struct ee_function ee_index_functions[];  /* fn_index.c */
 extern const struct ee_function ee_info_functions[];   /* fn_info.c */
 extern const struct ee_function ee_key_functions[];    /* fn_key.c */
+extern const struct ee_function ee_life_functions[];   /* fn_life.c */
 extern const struct ee_function ee_cmk_functions[];    /* fn_cmk.c */
 extern const struct ee_function ee_config_functions[]; /* fn_config.c */
 

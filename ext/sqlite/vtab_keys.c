@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { COLUMN_COUNT = 11 };
+enum { COLUMN_COUNT = 12 };
 
 static const char declaration[] =
     "CREATE TABLE envelope_keys("
@@ -24,14 +24,18 @@ static const char declaration[] =
     " created TEXT,"       /* UTC */
     " origin TEXT,"        /* local or imported */
     " generation INTEGER," /* grows with every change of the name's keys */
-    " cmks TEXT)";         /* the URIs of the CMKs that open it, with spaces */
+    " cmks TEXT,"          /* the URIs of the CMKs that open it, with spaces */
+    " pending TEXT)";      /* those that have no wrap of it yet, or NULL */
 
 static const char rows[] =
     "%sSELECT %Q, k.name, k.version, k.state, k.version = m.current,"
     " CASE k.suite WHEN 1 THEN 'aes-256-gcm' WHEN 2 THEN 'chacha20-poly1305'"
     " END, lower(hex(k.key_id)), datetime(k.created, 'unixepoch'), k.origin,"
     " k.generation, (SELECT group_concat(cmk, ' ') FROM (SELECT cmk FROM"
-    " \"%w\".envelope_key_wrap w WHERE w.key_id = k.key_id ORDER BY position))"
+    " \"%w\".envelope_key_wrap w WHERE w.key_id = k.key_id ORDER BY position)),"
+    " (SELECT group_concat(cmk, ' ') FROM (SELECT cmk FROM"
+    " \"%w\".envelope_key_wrap w WHERE w.key_id = k.key_id"
+    " AND length(wrapped) = 0 ORDER BY position))"
     " FROM \"%w\".envelope_key k LEFT JOIN \"%w\".envelope_key_manifest m"
     " ON m.name = k.name";
 
@@ -137,7 +141,7 @@ static int add_schema(void *arg, const char *schema, struct ee_error *err)
     if (rc == EE_OK && yes) {
         sqlite3_str_appendf(w->sql, rows,
                             sqlite3_str_length(w->sql) > 0 ? " UNION ALL " : "",
-                            schema, schema, schema, schema);
+                            schema, schema, schema, schema, schema);
     }
     return rc == EE_OK ? EE_KEY_UNKNOWN : rc; /* the next schema, please */
 }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * destroy.c: destroys a key, or one old version of it: crypto-shredding.
+ *
+ * What is destroyed is every wrap of the KEK in this database. The record
+ * stays as a tombstone: the name is not made again by mistake, and an envelope
+ * can be told what became of its key.
+ */
+#include "db/wipe.h"
+#include "keys/state.h"
+
+/* Enough of a wrap to recognise it anywhere. */
+#define NEEDLE_BYTES 32
+
+struct destruction {
+    struct ee_state_change change; /* first */
+    struct ee_wrap *wraps;         /* what is destroyed, to look for later */
+};
+
+static int check_state(const struct ee_key_record *r, struct ee_error *err)
+{
+    if (r->state == EE_STATE_DISABLED) {
+        return EE_OK;
+    }
+    return ee_fail(err, EE_KEY_STATE,
+                   "key %s version %u is %s, and only a disabled key is "
+                   "destroyed: SELECT envelope_key_set_state('%s', 'disabled')",
+                   r->name, r->version, ee_state_name(r->state), r->name);
+}
+
+static int destroy_one(struct ee_state_change *c, const struct ee_key_record *r,
+                       struct ee_error *err)
+{
+    struct destruction *d = (struct destruction *)c;
+    struct ee_statements *s = &c->k->statements;
+    struct ee_wrap *list = NULL;
+    struct ee_wrap **end = &list;
+    int rc = check_state(r, err);
+
+    if (rc == EE_OK) {
+        rc = ee_store_wraps(s, c->e->schema, r->fingerprint, &list, err);
+    }
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = d->wraps;
+    d->wraps = list;
+    if (rc == EE_OK) {
+        rc = ee_store_delete_wraps(s, c->e->schema, r->fingerprint, err);
+    }
+    if (rc == EE_OK) {
+        ee_cache_forget(&c->k->cache, c->e->schema, r->fingerprint);
+    }
+    return rc;
+}
+
+/* SQLite overwrites what it deletes only when told to. */
+static int write_wiping(struct ee_state_change *c, struct ee_error *err)
+{
+    int was = 0;
+    int rc = ee_secure_delete_on(c->k->db, c->e->schema, &was, err);
+
+    if (rc == EE_OK) {
+        rc = ee_state_change_write(c, err);
+        ee_secure_delete_restore(c->k->db, c->e->schema, was);
+    }
+    return rc;
+}
+
+/* True also when there is no memory to look: not seen is not gone. */
+static bool rest_in_files(const struct destruction *d)
+{
+    struct ee_bytes *needles = NULL; /* sqlite3_free() */
+    size_t count = 0;
+    bool found = true;
+
+    for (const struct ee_wrap *w = d->wraps; w != NULL; w = w->next) {
+        count++;
+    }
+    needles = sqlite3_malloc64((count + 1) * sizeof *needles);
+    if (needles == NULL) {
+        return true;
+    }
+    count = 0;
+    for (const struct ee_wrap *w = d->wraps; w != NULL; w = w->next) {
+        if (w->wrapped.n >= NEEDLE_BYTES) {
+            needles[count++] = ee_bytes(
+                w->wrapped.p + w->wrapped.n - NEEDLE_BYTES, NEEDLE_BYTES);
+        }
+    }
+    found = ee_residue_in_files(d->change.k->db, d->change.e->schema, needles,
+                                count);
+    sqlite3_free(needles);
+    return found;
+}
+
+static enum ee_leftover look_for_rest(const struct destruction *d)
+{
+    sqlite3 *db = d->change.k->db;
+
+    if (!sqlite3_get_autocommit(db)) {
+        return EE_LEFT_UNTIL_COMMIT;
+    }
+    if (!ee_wal_truncate(db, d->change.e->schema)) {
+        return EE_LEFT_IN_WAL;
+    }
+    return rest_in_files(d) ? EE_LEFT_IN_FILE : EE_LEFT_NOTHING;
+}
+
+static int check_may_destroy(const struct ee_state_change *c,
+                             struct ee_error *err)
+{
+    if (c->one && !ee_state_change_is_old(c)) {
+        return ee_fail(err, EE_MISUSE,
+                       "version %u of key %s is the current one: rotate the "
+                       "key first, or destroy all of it by its name",
+                       c->version, c->e->record.name);
+    }
+    return EE_OK;
+}
+
+int ee_keys_destroy(struct ee_keys *k, const char *name, size_t n,
+                    enum ee_leftover *left, struct ee_error *err)
+{
+    struct destruction d = {
+        .change = {.k = k, .state = EE_STATE_DESTROYED, .also = destroy_one}};
+    int rc = ee_state_change_find(&d.change, name, n, err);
+
+    *left = EE_LEFT_NOTHING;
+    if (rc == EE_OK) {
+        rc = check_may_destroy(&d.change, err);
+    }
+    if (rc == EE_OK) {
+        rc = write_wiping(&d.change, err);
+    }
+    if (rc == EE_OK) {
+        *left = look_for_rest(&d);
+    }
+    ee_wraps_free(d.wraps);
+    ee_state_change_clear(&d.change);
+    return rc;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rewrap.c: new wraps for every version of a key: under its CMKs' current
+ * versions, or under other CMKs. KEK, key id, record and rows stay as they are.
+ *
+ * Not to be confused with envelope/rewrap.c, which wraps a row's DEK.
+ */
+#include "db/wipe.h"
+#include "keys/draft.h"
+
+#include <string.h>
+
+struct target {
+    const char *const *cmks; /* none: those that each version has */
+    int count;
+};
+
+/* The versions of a name, as drafts with new wraps. */
+struct work {
+    struct ee_keys *k;
+    const struct ee_key_entry *e; /* the current version */
+    struct target target;
+    struct ee_draft **drafts;      /* sqlite3_free() */
+    struct ee_key_record *records; /* sqlite3_free() */
+    int count;
+    int done;
+};
+
+static int gather(void *arg, const struct ee_key_record *r,
+                  struct ee_error *err)
+{
+    struct work *w = arg;
+    struct ee_key_record *bigger = NULL;
+
+    if (r->state == EE_STATE_DESTROYED) {
+        return EE_OK;
+    }
+    bigger =
+        sqlite3_realloc64(w->records, ((size_t)w->count + 1) * sizeof *bigger);
+    if (bigger == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    w->records = bigger;
+    w->records[w->count++] = *r;
+    return EE_OK;
+}
+
+/* The provider works: no transaction of ours is open. */
+static int wrap_under_all(struct work *w, struct ee_draft *d,
+                          struct ee_error *err)
+{
+    const char *schema = w->e->schema;
+    struct ee_wrap *old = NULL;
+    int rc = EE_OK;
+
+    d->alone = w->target.count == 1;
+    for (int i = 0; rc == EE_OK && i < w->target.count; i++) {
+        rc = ee_draft_wrap(w->k, schema, d, w->target.cmks[i],
+                           EE_WRAP_MAY_CREATE | EE_WRAP_VERIFY, err);
+    }
+    if (rc == EE_OK && w->target.count == 0) {
+        rc = ee_store_wraps(&w->k->statements, schema, d->record.fingerprint,
+                            &old, err);
+        d->alone = old != NULL && old->next == NULL;
+    }
+    for (struct ee_wrap *o = old; rc == EE_OK && o != NULL; o = o->next) {
+        rc = ee_draft_wrap(w->k, schema, d, o->cmk, EE_WRAP_VERIFY, err);
+    }
+    ee_wraps_free(old);
+    return rc == EE_OK ? ee_draft_check_wraps(d, err) : rc;
+}
+
+static int draft_version(struct work *w, const struct ee_key_record *r,
+                         struct ee_error *err)
+{
+    struct ee_key_entry *e = NULL;
+    struct ee_draft *d = NULL;
+    int rc = ee_keys_load(w->k, w->e->schema, r, &w->e->manifest, &e, err);
+
+    if (rc == EE_OK) {
+        rc = ee_draft_new(&d, err);
+    }
+    if (rc == EE_OK) {
+        w->drafts[w->done++] = d;
+        ee_draft_copy(d, e);
+        rc = wrap_under_all(w, d, err);
+    }
+    return rc;
+}
+
+static int draft_all(struct work *w, struct ee_error *err)
+{
+    int rc = ee_store_versions(&w->k->statements, w->e->schema,
+                               w->e->record.name, gather, w, err);
+
+    if (rc == EE_OK) {
+        w->drafts =
+            sqlite3_malloc64(((size_t)w->count + 1) * sizeof *w->drafts);
+        if (w->drafts == NULL) {
+            rc = ee_fail(err, EE_NOMEM, "out of memory");
+        }
+    }
+    for (int i = 0; rc == EE_OK && i < w->count; i++) {
+        rc = draft_version(w, &w->records[i], err);
+    }
+    return rc;
+}
+
+static int replace(struct work *w, const struct ee_draft *d,
+                   struct ee_error *err)
+{
+    const char *schema = w->e->schema;
+    int rc = ee_store_delete_wraps(&w->k->statements, schema,
+                                   d->record.fingerprint, err);
+
+    if (rc == EE_OK) {
+        rc = ee_draft_insert_wraps(w->k, schema, d, err);
+    }
+    return rc == EE_OK ? ee_draft_read_back_wraps(w->k, schema, d, err) : rc;
+}
+
+static int write_all(struct work *w, struct ee_error *err)
+{
+    struct ee_write write;
+    bool stale = false;
+    int rc = ee_keys_begin(w->k, w->e->schema, &write, err);
+
+    if (rc != EE_OK) {
+        return rc;
+    }
+    rc = ee_keys_lock(w->k, w->e, &stale, err);
+    for (int i = 0; rc == EE_OK && i < w->done; i++) {
+        rc = replace(w, w->drafts[i], err);
+    }
+    return ee_keys_end(w->k, &write, rc, err);
+}
+
+static void work_clear(struct work *w)
+{
+    for (int i = 0; i < w->done; i++) {
+        ee_draft_free(w->drafts[i]);
+    }
+    sqlite3_free(w->drafts);
+    sqlite3_free(w->records);
+}
+
+int ee_keys_rewrap(struct ee_keys *k, const char *name, size_t n,
+                   const char *const *cmks, int cmk_count, int *count,
+                   struct ee_error *err)
+{
+    struct work w = {.k = k, .target = {cmks, cmk_count}};
+    struct ee_key_entry *e = NULL;
+    int was = 0;
+    int rc = ee_keys_for_change(k, name, n, &e, err);
+
+    if (rc == EE_OK) {
+        w.e = e;
+        rc = draft_all(&w, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_secure_delete_on(k->db, e->schema, &was, err);
+    }
+    if (rc == EE_OK) {
+        rc = write_all(&w, err);
+        ee_secure_delete_restore(k->db, e->schema, was);
+    }
+    *count = w.done;
+    work_clear(&w);
+    ee_cache_unpin(e);
+    return rc;
+}
