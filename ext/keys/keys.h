@@ -123,6 +123,12 @@ int ee_keys_rewrap(struct ee_keys *k, const char *name, size_t n,
                    const char *const *cmks, int cmk_count, int *count,
                    struct ee_error *err) EE_CHECKED;
 
+/* EE_KEY_STATE, naming one, when a key of the attached databases could be
+ * opened by this version of the CMK and by nothing else. p: the CMK, open. */
+struct ee_provider;
+int ee_keys_check_cmk_unused(struct ee_keys *k, struct ee_provider *p,
+                             uint32_t version, struct ee_error *err) EE_CHECKED;
+
 /* ---- between the files of this folder ---- */
 
 /* Keys may have changed: every running statement looks again. */

@@ -95,7 +95,8 @@ static int unwrap_any(struct unwrap_work *w, const struct ee_wrap *list,
     }
     for (const struct ee_wrap *wrap = list; wrap != NULL; wrap = wrap->next) {
         rc = try_cmk(w, wrap, err);
-        if (rc == EE_OK || rc == EE_NOMEM || rc == EE_INTERRUPTED) {
+        if (rc == EE_OK || rc == EE_NOMEM || rc == EE_INTERRUPTED ||
+            rc == EE_MISUSE) { /* of all of them */
             return rc;
         }
         add_reason(&all, wrap->cmk, err);

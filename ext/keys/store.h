@@ -46,6 +46,12 @@ int ee_store_versions(struct ee_statements *s, const char *schema,
                                    struct ee_error *err),
                       void *arg, struct ee_error *err) EE_CHECKED;
 
+/* The same for every key of the schema, in no order. */
+int ee_store_all(struct ee_statements *s, const char *schema,
+                 int (*visit)(void *arg, const struct ee_key_record *r,
+                              struct ee_error *err),
+                 void *arg, struct ee_error *err) EE_CHECKED;
+
 /* tag2 of every version, ascending, n bytes in all. *tags is the caller's,
  * also on failure: sqlite3_free(). */
 int ee_store_tags(struct ee_statements *s, const char *schema, const char *name,

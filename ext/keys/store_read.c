@@ -28,6 +28,8 @@ static const char by_name[] = "SELECT " RECORD_COLUMNS ", " MANIFEST_COLUMNS
 static const char versions[] =
     "SELECT " RECORD_COLUMNS " FROM \"%w\".envelope_key k"
     " WHERE k.name = ?1 ORDER BY k.version";
+static const char all[] =
+    "SELECT " RECORD_COLUMNS " FROM \"%w\".envelope_key k";
 static const char wraps[] = "SELECT cmk, wrapped FROM \"%w\".envelope_key_wrap"
                             " WHERE key_id = ?1 ORDER BY position";
 static const char exists[] =
@@ -213,19 +215,17 @@ int ee_store_current(struct ee_statements *s, const char *schema,
     return rc;
 }
 
-int ee_store_versions(struct ee_statements *s, const char *schema,
-                      const char *name,
+/* Calls visit for the rows of stmt, a bound one of open_query(), and puts it
+ * back. rc: what open_query() said. */
+static int visit_rows(struct ee_statements *s, sqlite3_stmt *stmt, int rc,
                       int (*visit)(void *arg, const struct ee_key_record *r,
                                    struct ee_error *err),
                       void *arg, struct ee_error *err)
 {
     struct ee_key_record r;
-    sqlite3_stmt *stmt = NULL;
-    int rc = open_query(s, &stmt, versions, schema, err);
     int step = SQLITE_DONE;
 
     if (rc == EE_OK) {
-        (void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
         step = sqlite3_step(stmt);
     }
     while (rc == EE_OK && step == SQLITE_ROW) {
@@ -237,6 +237,32 @@ int ee_store_versions(struct ee_statements *s, const char *schema,
     }
     ee_statement_put(s, stmt);
     return rc;
+}
+
+int ee_store_versions(struct ee_statements *s, const char *schema,
+                      const char *name,
+                      int (*visit)(void *arg, const struct ee_key_record *r,
+                                   struct ee_error *err),
+                      void *arg, struct ee_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = open_query(s, &stmt, versions, schema, err);
+
+    if (rc == EE_OK) {
+        (void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+    }
+    return visit_rows(s, stmt, rc, visit, arg, err);
+}
+
+int ee_store_all(struct ee_statements *s, const char *schema,
+                 int (*visit)(void *arg, const struct ee_key_record *r,
+                              struct ee_error *err),
+                 void *arg, struct ee_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = open_query(s, &stmt, all, schema, err);
+
+    return visit_rows(s, stmt, rc, visit, arg, err);
 }
 
 struct tag_list {

@@ -192,14 +192,20 @@ static int keyring_wrap(struct ee_provider *p, uint8_t *wrapped,
     return rc;
 }
 
+static uint32_t keyring_version_of(struct ee_bytes wrapped)
+{
+    struct ee_reader r = ee_reader(wrapped);
+
+    return ee_read_u32(&r);
+}
+
 /* The version that a wrap names; its own tag is not verified yet. */
 static int find_version(struct keyring_provider *kp,
                         const struct ee_keyring_image *image,
                         struct ee_bytes wrapped, const struct ee_cmk **cmk,
                         struct ee_error *err)
 {
-    struct ee_reader r = ee_reader(wrapped);
-    uint32_t version = ee_read_u32(&r);
+    const uint32_t version = keyring_version_of(wrapped);
 
     if (wrapped.n != EE_KEYRING_WRAPPED_BYTES) {
         char what[EE_CMK_NAME_MAX + 8];
@@ -261,6 +267,7 @@ const struct ee_provider_class ee_keyring_provider = {
     .open = keyring_open,
     .wrap = keyring_wrap,
     .unwrap = keyring_unwrap,
+    .version_of = keyring_version_of,
     .rotate = keyring_rotate,
     .destroy = keyring_destroy,
     .close = keyring_close,

@@ -48,6 +48,10 @@ struct ee_provider_class {
                   struct ee_bytes wrapped, struct ee_bytes context,
                   struct ee_error *err);
 
+    /* Optional, else NULL. The version of the CMK that a wrap says it is
+     * under; 0: it says none. Not verified. */
+    uint32_t (*version_of)(struct ee_bytes wrapped);
+
     /* Optional, else NULL. Makes a new current version of the CMK; older
      * versions still unwrap. *version is the new one. */
     int (*rotate)(struct ee_provider *p, uint32_t *version,
@@ -75,6 +79,9 @@ int ee_provider_wrap(struct ee_provider *p, uint8_t *wrapped,
 int ee_provider_unwrap(struct ee_provider *p, uint8_t *payload,
                        struct ee_bytes wrapped, struct ee_bytes context,
                        struct ee_error *err) EE_CHECKED;
+/* 0 where the provider has no versions. */
+uint32_t ee_provider_version_of(const struct ee_provider *p,
+                                struct ee_bytes wrapped);
 int ee_provider_rotate(struct ee_provider *p, uint32_t *version,
                        struct ee_error *err) EE_CHECKED;
 int ee_provider_destroy(struct ee_provider *p, uint32_t version,

@@ -70,6 +70,12 @@ int ee_provider_unwrap(struct ee_provider *p, uint8_t *payload,
     return rc;
 }
 
+uint32_t ee_provider_version_of(const struct ee_provider *p,
+                                struct ee_bytes wrapped)
+{
+    return p->cls->version_of != NULL ? p->cls->version_of(wrapped) : 0;
+}
+
 int ee_provider_rotate(struct ee_provider *p, uint32_t *version,
                        struct ee_error *err)
 {

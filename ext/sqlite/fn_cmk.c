@@ -72,6 +72,10 @@ static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         rc = open_cmk(&call, argv[0], &session, &p, &err);
     }
     if (rc == EE_OK) {
+        rc = ee_keys_check_cmk_unused(&call.conn->keys, p, (uint32_t)version,
+                                      &err);
+    }
+    if (rc == EE_OK) {
         rc = ee_provider_destroy(p, (uint32_t)version, &err);
     }
     ee_provider_close(p);

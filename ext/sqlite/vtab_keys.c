@@ -215,8 +215,8 @@ static int refuse_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
     (void)argv;
     (void)rowid_out;
     base->zErrMsg = sqlite3_mprintf("envelope_keys is read-only: use "
-                                    "envelope_key_create(), _rotate() and "
-                                    "_set_state()");
+                                    "envelope_key_create(), _rotate(), "
+                                    "_set_state(), _rewrap() and _destroy()");
     return SQLITE_READONLY;
 }
 

@@ -56,7 +56,7 @@ SELECT envelope_key_set_state('pay', 'active');
 SELECT envelope_open(v) FROM t;
 -- => x
 SELECT envelope_key_set_state('pay', 'gone');
--- => Error: envelope_key_set_state: a key state is 'active', 'decrypt-only' or 'disabled'
+-- => Error: envelope_key_set_state: a key state is 'active', 'decrypt-only' or 'disabled'; to destroy a key: SELECT envelope_key_destroy(name, name)
 
 -- The key tables are authenticated. An edited row is noticed.
 SAVEPOINT attack;

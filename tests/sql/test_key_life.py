@@ -233,6 +233,28 @@ class Rewrapped(LifeTest):
         self.assertEqual(CANARY, self.open(conn, self.blob))
         self.assertEqual(CANARY, self.open(conn, self.seal(conn)))
 
+    def test_a_cmk_version_that_is_needed_is_not_destroyed(self):
+        uri = "keyring:app.db.keyring"
+        self.run_all("SELECT envelope_cmk_rotate('%s')" % uri, ROTATE)
+        other = self.with_key("hr", self.file("hr.db"))
+        for conn in (self.conn, other):
+            conn.execute("ATTACH ? AS x", (self.path,))
+            text = self.refuses("only this version opens key pii version 1",
+                                conn, "SELECT envelope_cmk_destroy(?, 1)",
+                                "keyring:./app.db.keyring")
+            self.assertIn("envelope_key_rewrap('pii')", text)
+            conn.execute("DETACH x")
+        self.run_all(REWRAP, "SELECT envelope_cmk_destroy('%s', 1)" % uri)
+        self.assertEqual(CANARY, self.open(self.connect(), self.blob))
+
+    def test_a_cmk_version_beside_another_cmk_is_destroyed(self):
+        uri = "keyring:app.db.keyring"
+        self.one(self.conn, "SELECT envelope_key_rewrap('pii', ?,"
+                            " 'keyring:b.keyring')", uri)
+        self.run_all("SELECT envelope_cmk_rotate('%s')" % uri,
+                     "SELECT envelope_cmk_destroy('%s', 1)" % uri)
+        self.assertEqual(CANARY, self.open(self.connect(), self.blob))
+
     def test_a_key_moves_to_another_keyring(self):
         self.run_all(ROTATE)
         self.one(self.conn, "SELECT envelope_key_rewrap('pii',"
