@@ -67,7 +67,8 @@ static int check_record(void *arg, const struct ee_key_record *r,
     if (rc == EE_OK && under > 0 && others == 0) {
         rc = ee_fail(err, EE_KEY_STATE,
                      "only this version opens key %s version %u in %s, which "
-                     "would be lost: SELECT envelope_key_rewrap('%s') first",
+                     "would be lost: SELECT envelope_key_rewrap('%s') first, "
+                     "after envelope_cmk_rotate() if it is the current one",
                      r->name, r->version, u->schema, r->name);
     }
     return rc;

@@ -2,10 +2,9 @@
  *
  * fn_life.c: envelope_key_rewrap() and envelope_key_destroy().
  */
+#include "base/secret.h"
 #include "sqlite/call.h"
 #include "sqlite/functions.h"
-
-#include <string.h>
 
 static int rewrap(const struct ee_call *call, int argc, sqlite3_value **argv,
                   int *count, struct ee_error *err)
@@ -55,9 +54,8 @@ static int name_twice(sqlite3_value **argv, struct ee_bytes *name,
     if (rc == EE_OK) {
         rc = ee_call_text(argv[1], "the key name", &again, err);
     }
-    if (rc == EE_OK && (name->n != again.n ||
-                        /* lint: memcmp on public bytes */
-                        memcmp(name->p, again.p, again.n) != 0)) {
+    if (rc == EE_OK &&
+        (name->n != again.n || !ee_equal(name->p, again.p, again.n))) {
         rc = ee_fail(err, EE_MISUSE,
                      "to destroy a key for ever, give its name twice: SELECT "
                      "envelope_key_destroy('pii', 'pii')");

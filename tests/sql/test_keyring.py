@@ -287,7 +287,9 @@ class Keyring(SqlTest):
         self.one(conn, "SELECT envelope_cmk_rotate(?)", uri)
         self.one(conn, "SELECT envelope_key_create('new')")
         new = self.seal(conn, CANARY, "new")
-        self.one(conn, "SELECT envelope_cmk_destroy(?, 1)", uri)
+        # from a connection that does not have the database
+        self.one(self.connect(":memory:"), "SELECT envelope_cmk_destroy(?, 1)",
+                 "keyring:" + self.file("app.db.keyring"))
         conn = self.connect()
         self.refuses_open("destroyed", conn, self.blob)
         self.assertEqual(CANARY, self.open(conn, new))
