@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""kill -9 at every write of a change of keys: it happened, or it did not.
+
+strace delivers SIGKILL at the N-th call of each writing system call, for N =
+1, 2, ... until the change gets through. After each kill another process opens
+what is left.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import unittest
+
+from support import CANARY, EXTENSION, SCALE, SqlTest
+
+CALLS = ("pwrite64", "write", "fdatasync", "fsync", "ftruncate", "unlink",
+         "openat")
+STEP = 1 if SCALE >= 0.5 else 3  # the slow gates try every third
+LIMIT = 400
+
+
+@unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+class Killed(SqlTest):
+    journal = "delete"
+
+    def setUp(self):
+        super().setUp()
+        conn = self.with_key()
+        conn.execute("PRAGMA journal_mode = %s" % self.journal)
+        self.one(conn, "SELECT envelope_key_rotate('pii')")
+        conn.execute("CREATE TABLE t AS SELECT 0 AS i, envelope_seal(?, 'pii')"
+                     " AS v", (CANARY,))
+        conn.close()
+        self.master = self.file("master")
+        os.mkdir(self.master)
+        for name in ("app.db", "app.db.keyring"):
+            shutil.copy(self.file(name), self.master)
+
+    def fresh(self):
+        for name in os.listdir(self.dir):
+            if name.startswith("app.db"):
+                os.unlink(self.file(name))
+        for name in os.listdir(self.master):
+            shutil.copy(os.path.join(self.master, name), self.dir)
+
+    def run_killed(self, sql, call, n):
+        """Was it killed?"""
+        trace = ["strace", "-f", "-qq", "-o", os.devnull, "-e",
+                 "trace=" + call, "-e",
+                 "inject=%s:signal=KILL:when=%d" % (call, n)]
+        done = subprocess.run(
+            trace + ["sqlite3", "-batch", "-init", os.devnull, "-cmd",
+                     ".load '%s'" % EXTENSION, self.path, sql],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120)
+        killed = done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        if not killed:
+            self.assertEqual(0, done.returncode, done.stderr)
+        return killed
+
+    def check_all(self, sql, check, done):
+        """check(conn) says whether the change happened, and fails when it
+        happened by half. done: how often it must have, at least."""
+        outcomes = []
+        for call in CALLS:
+            for n in range(1, LIMIT, STEP):
+                self.fresh()
+                killed = self.run_killed(sql, call, n)
+                conn = self.connect()
+                outcomes.append(check(conn))
+                self.assertEqual("ok", self.one(
+                    conn, "PRAGMA integrity_check"))
+                conn.close()
+                if not killed:
+                    self.assertTrue(outcomes[-1], sql)
+                    break
+            else:
+                self.fail("%s is called without end" % call)
+        self.assertGreaterEqual(outcomes.count(True), done)
+        self.assertGreaterEqual(outcomes.count(False), 3)
+
+    def opens(self, conn):
+        self.assertEqual(CANARY, self.one(
+            conn, "SELECT envelope_open(v) FROM t"))
+
+    def check_rotated(self, conn):
+        self.opens(conn)
+        version = self.one(conn, "SELECT max(version) FROM envelope_keys")
+        blob = self.seal(conn)
+        self.assertEqual(CANARY, self.open(conn, blob))
+        self.assertEqual(version, self.one(
+            conn, "SELECT version FROM envelope_keys"
+            " WHERE key_id = envelope_key_id(?)", blob))
+        return version == 3
+
+    def check_rewrapped(self, conn):
+        self.opens(conn)
+        cmks = {row[0] for row in self.keys(conn, "cmks")}
+        self.assertEqual(1, len(cmks))
+        self.seal(conn)
+        return cmks == {"keyring:new.keyring"}
+
+    def check_disabled(self, conn):
+        states = {row[0] for row in self.keys(conn, "state")}
+        if states == {"disabled"}:
+            self.refuses_open("disabled", conn, self.one(
+                conn, "SELECT v FROM t"))
+            return True
+        self.assertEqual({"decrypt-only", "active"}, states)
+        self.opens(conn)
+        return False
+
+    def check_destroyed(self, conn):
+        states = {row[0] for row in self.keys(conn, "state")}
+        self.assertEqual(1, len(states), states)
+        if states == {"destroyed"}:
+            self.assertEqual(0, self.one(
+                conn, "SELECT count(*) FROM envelope_key_wrap"))
+            self.refuses_open("destroyed", conn, self.one(
+                conn, "SELECT v FROM t"))
+            return True
+        self.one(conn, "SELECT envelope_key_set_state('pii', 'active')")
+        self.opens(conn)
+        return False
+
+    def disable_master(self):
+        conn = self.connect(os.path.join(self.master, "app.db"))
+        self.one(conn, "SELECT envelope_key_set_state('pii', 'disabled')")
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        conn.close()
+
+    def test_rotate(self):
+        self.check_all("SELECT envelope_key_rotate('pii');",
+                       self.check_rotated, 4)
+
+    def test_rewrap(self):
+        def fresh_check(conn):
+            done = self.check_rewrapped(conn)
+            if os.path.exists(self.file("new.keyring")):
+                os.unlink(self.file("new.keyring"))
+            return done
+
+        self.check_all("SELECT envelope_key_rewrap('pii',"
+                       " 'keyring:new.keyring');", fresh_check, 4)
+
+    def test_set_state(self):
+        self.check_all("SELECT envelope_key_set_state('pii', 'disabled');",
+                       self.check_disabled, 4)
+
+    def test_destroy(self):
+        self.disable_master()
+        self.check_all("SELECT envelope_key_destroy('pii', 'pii');",
+                       self.check_destroyed, 4)
+
+
+class KilledInWalMode(Killed):
+    journal = "wal"
+
+
+if __name__ == "__main__":
+    unittest.main()
