@@ -37,8 +37,6 @@ static struct ee_conn *conn_new(sqlite3 *db)
     if (conn != NULL) {
         memset(conn, 0, sizeof *conn);
         conn->db = db;
-        conn->utf8 = (struct ee_binding){conn, false};
-        conn->utf16 = (struct ee_binding){conn, true};
         ee_keys_init(&conn->keys, db);
     }
     return conn;
@@ -105,11 +103,25 @@ void ee_conn_release(void *arg)
     }
 }
 
-void ee_binding_release(void *arg)
+struct ee_binding *ee_binding_new(struct ee_conn *conn,
+                                  const struct ee_function *function,
+                                  bool utf16)
+{
+    struct ee_binding *binding = sqlite3_malloc64(sizeof *binding);
+
+    if (binding != NULL) {
+        *binding = (struct ee_binding){conn, function, utf16};
+        ee_conn_reference(conn);
+    }
+    return binding;
+}
+
+void ee_binding_free(void *arg)
 {
     struct ee_binding *binding = arg;
 
     ee_conn_release(binding->conn);
+    sqlite3_free(binding);
 }
 
 int ee_conn_scratch(struct ee_conn *conn, size_t size, struct ee_error *err)

@@ -13,11 +13,14 @@
 #include "sqlite/opened.h"
 
 struct ee_conn;
+struct ee_function;
 
-/* SQLite picks a function's implementation by the database's encoding, so a
- * function learns its encoding from its user data, without asking. */
+/* The user data of one registered function. SQLite picks an implementation by
+ * the database's encoding, so a function learns its encoding from here,
+ * without asking. */
 struct ee_binding {
-    struct ee_conn *conn;
+    struct ee_conn *conn; /* holds a reference */
+    const struct ee_function *function;
     bool utf16;
 };
 
@@ -26,8 +29,7 @@ struct ee_conn {
     sqlite3 *db;
     int references;
     bool registered; /* functions and table; set once all of them are */
-    struct ee_binding utf8;
-    struct ee_binding utf16;
+    bool is_utf8;    /* and so every statement is compiled for it */
     struct ee_keys keys;
     bool padding;            /* new envelopes are padded */
     struct ee_opened opened; /* buffers of opened values */
@@ -44,8 +46,12 @@ void ee_conn_reference(struct ee_conn *conn);
 /* Destructor for sqlite3_create_function_v2() and module; arg: a struct
  * ee_conn. Frees and wipes with the last reference. */
 void ee_conn_release(void *arg);
-/* The same for a struct ee_binding. */
-void ee_binding_release(void *arg);
+
+/* A new binding, or NULL when out of memory; and its destructor. */
+struct ee_binding *ee_binding_new(struct ee_conn *conn,
+                                  const struct ee_function *function,
+                                  bool utf16);
+void ee_binding_free(void *arg);
 
 /* At least size bytes in conn->scratch, keeping its content. */
 int ee_conn_scratch(struct ee_conn *conn, size_t size,

@@ -10,29 +10,61 @@
 #include <sqlite3ext.h>
 SQLITE_EXTENSION_INIT1
 
+#include "sqlite/call.h"
+#include "sqlite/encoding.h"
 #include "sqlite/functions.h"
 
 #define OLDEST_SQLITE                                                          \
     3037000 /* sqlite3_txn_state() is 3.34, ALTER rules 3.35 */
 
-/* One function for a database in UTF-8, one for UTF-16 (sqlite/conn.h). */
-static int register_one(struct ee_conn *conn, const struct ee_function *f,
-                        struct ee_binding *binding, int encoding)
+static bool wants_check(const struct ee_binding *b)
 {
-    ee_conn_reference(conn);
-    return sqlite3_create_function_v2(conn->db, f->name, f->arguments,
-                                      encoding | f->flags, binding, f->call,
-                                      NULL, NULL, ee_binding_release);
+    const int flags = b->function->flags;
+
+    return !b->utf16 && !b->conn->is_utf8 &&
+           (flags & (SQLITE_INNOCUOUS | EE_READS_NOTHING)) == 0;
 }
 
+/* Every call comes through here. */
+static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_binding *binding = sqlite3_user_data(ctx);
+    struct ee_error err = {0};
+
+    if (wants_check(binding) &&
+        ee_encoding_check(binding->conn, &err) != EE_OK) {
+        const struct ee_call call = ee_call(ctx, binding->function->name);
+
+        ee_call_fail(&call, &err);
+        return;
+    }
+    binding->function->call(ctx, argc, argv);
+}
+
+static int register_one(struct ee_conn *conn, const struct ee_function *f,
+                        bool utf16)
+{
+    const int flags = f->flags & ~EE_READS_NOTHING;
+    struct ee_binding *binding = ee_binding_new(conn, f, utf16);
+
+    if (binding == NULL) {
+        return SQLITE_NOMEM;
+    }
+    return sqlite3_create_function_v2(
+        conn->db, f->name, f->arguments,
+        flags | (utf16 ? SQLITE_UTF16 : SQLITE_UTF8), binding, call_function,
+        NULL, NULL, ee_binding_free);
+}
+
+/* One function for a database in UTF-8, one for UTF-16 (sqlite/conn.h). */
 static int register_family(struct ee_conn *conn, const struct ee_function *f)
 {
     int rc = SQLITE_OK;
 
     for (; rc == SQLITE_OK && f->name != NULL; f++) {
-        rc = register_one(conn, f, &conn->utf8, SQLITE_UTF8);
+        rc = register_one(conn, f, false);
         if (rc == SQLITE_OK) {
-            rc = register_one(conn, f, &conn->utf16, SQLITE_UTF16);
+            rc = register_one(conn, f, true);
         }
     }
     return rc;
@@ -60,20 +92,21 @@ static int check_host(const sqlite3_api_routines *api, char **message)
 {
 #ifdef SQLITE_CORE
     (void)api;
+    (void)message;
 #else
     if (sqlite3_api != NULL && sqlite3_api != api) {
         *message = api->mprintf("sqlite-envelope is already loaded into "
                                 "another SQLite library of this process");
         return SQLITE_ERROR;
     }
-    sqlite3_api = api;
-#endif
-    if (sqlite3_libversion_number() < OLDEST_SQLITE) {
-        *message = sqlite3_mprintf("sqlite-envelope needs SQLite 3.37 or "
-                                   "newer; this is %s",
-                                   sqlite3_libversion());
+    if (api->libversion_number() < OLDEST_SQLITE) {
+        *message = api->mprintf("sqlite-envelope needs SQLite 3.37 or newer; "
+                                "this is %s",
+                                api->libversion());
         return SQLITE_ERROR;
     }
+    sqlite3_api = api; /* not a refused one's: a good one may come later */
+#endif
     return SQLITE_OK;
 }
 

@@ -152,7 +152,7 @@ static void fn_config(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 }
 
 const struct ee_function ee_config_functions[] = {
-    {"envelope_config", 1, SQLITE_DIRECTONLY, fn_config},
-    {"envelope_config", 2, SQLITE_DIRECTONLY, fn_config},
+    {"envelope_config", 1, SQLITE_DIRECTONLY | EE_READS_NOTHING, fn_config},
+    {"envelope_config", 2, SQLITE_DIRECTONLY | EE_READS_NOTHING, fn_config},
     {NULL, 0, 0, NULL},
 };

@@ -171,6 +171,6 @@ const struct ee_function ee_info_functions[] = {
     {"envelope_info", 1, SQLITE_DIRECTONLY, fn_info},
     {"envelope_version", 0, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
      fn_version},
-    {"envelope_debug", 0, SQLITE_DIRECTONLY, fn_debug},
+    {"envelope_debug", 0, SQLITE_DIRECTONLY | EE_READS_NOTHING, fn_debug},
     {NULL, 0, 0, NULL},
 };

@@ -10,10 +10,14 @@
 
 #include "sqlite/conn.h"
 
+/* Does not touch the database, so it may run before the schema was read (and
+ * before a SQLCipher database has its key). SQLite's flags are lower bits. */
+#define EE_READS_NOTHING 0x10000000
+
 struct ee_function {
     const char *name;
     int arguments; /* -1: any number, the function checks */
-    int flags;     /* besides the encoding */
+    int flags;     /* besides the encoding; EE_READS_NOTHING or SQLite's */
     void (*call)(sqlite3_context *ctx, int argc, sqlite3_value **argv);
 };
 

@@ -89,7 +89,7 @@ class BlindIndex(SqlTest):
             " WHERE substr(c,14,16) = envelope_blind_index(?, 'pii', 't.c')",
             ("bob",),
         ).fetchall()
-        self.assertIn("USING INDEX t_c", plan[0][3])
+        self.assertIn("INDEX t_c (<expr>=?)", plan[0][3])
 
     def test_a_search_finds_the_row(self):
         self.table()

@@ -96,6 +96,11 @@ class WarmUp(SqlTest):
 class Planner(SqlTest):
     """Rules 21 and 22."""
 
+    def refuses_in_schema(self, sql):
+        """SQLite 3.40 says the one, 3.53 the other."""
+        text = self.error(self.conn, sql)
+        self.assertRegex(text, "non-deterministic|unsafe use of envelope_")
+
     def setUp(self):
         super().setUp()
         self.conn = self.with_key()
@@ -122,16 +127,15 @@ class Planner(SqlTest):
     def test_open_is_refused_in_an_index(self):
         for call in ("envelope_open(c)", "envelope_seal(c, 'pii')",
                      "envelope_blind_index(c, 'pii', 's')"):
-            self.refuses("non-deterministic", self.conn,
-                         "CREATE INDEX i ON t(%s)" % call)
+            self.refuses_in_schema("CREATE INDEX i ON t(%s)" % call)
 
     def test_open_is_refused_in_a_partial_index(self):
-        self.refuses("non-deterministic", self.conn,
-                     "CREATE INDEX i ON t(c) WHERE envelope_open(c) = 1")
+        self.refuses_in_schema(
+            "CREATE INDEX i ON t(c) WHERE envelope_open(c) = 1")
 
     def test_open_is_refused_in_a_generated_column(self):
-        self.refuses("non-deterministic", self.conn, "CREATE TABLE g(c,"
-                     " p AS (envelope_open(c)))")
+        self.refuses_in_schema(
+            "CREATE TABLE g(c, p AS (envelope_open(c)))")
 
     def test_open_is_refused_in_a_stored_default(self):
         self.conn.execute("CREATE TABLE d(x, c DEFAULT"

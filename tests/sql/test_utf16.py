@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Databases in UTF-16, of both byte orders (rule 25)."""
 
+import sqlite3
 import unittest
 
 from support import CANARY, SqlTest
@@ -120,6 +121,7 @@ class Utf16(SqlTest):
                      "SELECT envelope_key_create('käse')")
         self.one(self.conn, "SELECT envelope_key_rotate('pii')")
         conn = self.connect()
+        self.read_schema(conn)
         self.assertEqual(CANARY, self.open(conn, self.seal(conn)))
 
     def test_keys_table_is_text(self):
@@ -127,6 +129,83 @@ class Utf16(SqlTest):
 
     def test_errors_are_text(self):
         self.refuses_seal("no key other", self.conn, "other")
+
+
+    # SQLite learns the encoding when it first reads the schema, which may be
+    # in the middle of a statement that has no table (sqlite/encoding.h).
+
+    def read_schema(self, conn):
+        conn.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+
+    def fresh(self):
+        """A connection that has not read the schema."""
+        return self.connect(cached_statements=10)
+
+    def literals(self, conn, sql):
+        """What was sealed by all the times that the statement was run. A
+        refusal must name the cause."""
+        said, blobs = [], []
+        for _ in range(3):
+            try:
+                blobs += conn.execute(sql).fetchall()
+            except sqlite3.Error as error:
+                said.append(str(error))
+        for text in said:
+            self.assertIn("UTF-16", text)
+            self.assertIn("sqlite_schema", text)
+        self.read_schema(conn)
+        blobs += conn.execute(sql).fetchall()
+        return {self.open(self.conn, blob) for (blob,) in blobs}
+
+    def test_a_literal_is_never_sealed_as_another_text(self):
+        sealed = self.literals(self.fresh(),
+                               "SELECT envelope_seal('abcd', 'pii')")
+        self.assertEqual({"abcd"}, sealed)
+
+    def test_nor_in_the_rows_that_follow(self):
+        sealed = self.literals(
+            self.fresh(), "WITH v(x) AS (VALUES('ab'), ('ab'), ('ab'))"
+            " SELECT envelope_seal(x || 'cd', 'pii') FROM v")
+        self.assertEqual({"abcd"}, sealed)
+
+    def test_nor_beside_a_statement_that_still_runs(self):
+        conn = self.fresh()
+        other = conn.execute("VALUES('ab'), ('cd')")
+        self.assertEqual(("ab",), other.fetchone())
+        sealed = self.literals(conn, "SELECT envelope_seal('abcd', 'pii')")
+        self.assertEqual({"abcd"}, sealed)
+
+    def test_every_function_works_once_the_schema_was_read(self):
+        conn = self.fresh()
+        self.read_schema(conn)
+        blob = self.one(conn, "SELECT envelope_seal('abcd', 'pii')")
+        for sql in ("SELECT envelope_open(?)", "SELECT envelope_open("
+                    "envelope_rewrap(?))"):
+            self.assertEqual("abcd", self.one(self.fresh_read(), sql, blob))
+        self.one(self.fresh_read(), "SELECT envelope_key_rotate('pii')")
+        self.one(self.fresh_read(), "SELECT envelope_key_open('pii')")
+
+    def fresh_read(self):
+        conn = self.fresh()
+        self.read_schema(conn)
+        return conn
+
+    def test_what_reads_no_database_needs_no_schema(self):
+        conn = self.fresh()
+        self.one(conn, "SELECT envelope_config('padding', 'on')")
+        self.one(conn, "SELECT envelope_debug()")
+        self.one(conn, "SELECT envelope_is_sealed('abcd')")
+        # and has not read it: the encoding of a new file is still open
+        new = self.connect(self.file("new.db"))
+        self.one(new, "SELECT envelope_config('padding', 'on')")
+        self.one(new, "SELECT envelope_debug()")
+        new.execute("PRAGMA encoding = '%s'" % self.encoding)
+        self.assertEqual(self.encoding, self.one(new, "PRAGMA encoding"))
+
+    def test_a_lone_surrogate_is_refused_by_a_fresh_connection_too(self):
+        text = self.units(0xD800)
+        self.refuses("UTF-16", self.fresh(),
+                     "SELECT envelope_seal(%s, 'pii')" % text)
 
 
 class Utf16BigEndian(Utf16):
