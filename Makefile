@@ -114,6 +114,11 @@ GEN_HDR   := $(patsubst sql/%.sql,$(GEN)/%_sql.h,$(wildcard sql/*.sql))
 UNIT_SRC  := $(sort $(wildcard tests/unit/*_*.c))
 HELP_SRC  := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 FAULT_SRC := $(sort $(wildcard tests/fault/*.c))
+# applications that load the .so and link nothing of ours; files without
+# underscore are linked into all of them. big_* need gigabytes: check-big
+HOST_SRC  := $(sort $(wildcard tests/hosts/*_*.c))
+HOST_HELP := $(sort $(filter-out $(HOST_SRC),$(wildcard tests/hosts/*.c))) \
+               tests/unit/tap.c
 # programs that the tests in Python call; they find them through EE_TOOLS
 TOOL_SRC  := $(sort $(wildcard tests/tools/*.c))
 FUZZ_SRC  := $(sort $(wildcard tests/fuzz/*.c))
@@ -126,13 +131,15 @@ BENCH_SRC := $(sort $(filter-out $(BENCH_EXT) $(BENCH_HELP),$(wildcard bench/*.c
 prog       = $(patsubst %.c,$(OUT)/%,$(1))
 UNIT      := $(call prog,$(UNIT_SRC))
 FAULT     := $(call prog,$(FAULT_SRC))
+HOST      := $(call prog,$(filter-out tests/hosts/big_%,$(HOST_SRC)))
+BIG       := $(call prog,$(filter tests/hosts/big_%,$(HOST_SRC)))
 TOOL      := $(call prog,$(TOOL_SRC))
 FUZZ      := $(call prog,$(FUZZ_SRC))
 BENCH     := $(call prog,$(BENCH_SRC))
 BENCH_SO  := $(BENCH_EXT:%.c=$(OUT)/%.so)
 HELP_OBJ  := $(HELP_SRC:%.c=$(OUT)/%.o)
 TEST_OBJ  := $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(HELP_SRC) $(FAULT_SRC) \
-               $(TOOL_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(BENCH_HELP) $(BENCH_EXT))
+               $(HOST_SRC) $(HOST_HELP) $(TOOL_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(BENCH_HELP) $(BENCH_EXT))
 OBJ       := $(SO_OBJ) $(CORE_OBJ) $(TEST_OBJ)
 
 FORMATTED := $(wildcard $(foreach d,ext/*/ ext/ tests/*/ bench/,$d*.c $d*.h))
@@ -170,6 +177,9 @@ $(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 
 $(UNIT) $(FAULT): $(OUT)/%: $(OUT)/%.o $(HELP_OBJ) $(CORE_OBJ)
 	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
+
+$(HOST) $(BIG): $(OUT)/%: $(OUT)/%.o $(HOST_HELP:%.c=$(OUT)/%.o)
+	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -ldl
 
 $(TOOL): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
 	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
@@ -240,8 +250,8 @@ test: ## install what is missing, build, and run every test (TESTS=part)
 	$(AGAIN) run-tests
 
 .PHONY: run-tests
-run-tests: $(SO) $(UNIT) $(TOOL) ## the same without the installing (VARIANT=name)
-	@$(RUN) $(RUN_FLAGS) $(UNIT)
+run-tests: $(SO) $(UNIT) $(HOST) $(TOOL) ## the same without the installing (VARIANT=name)
+	@$(RUN) $(RUN_FLAGS) $(UNIT) $(HOST)
 
 .PHONY: check-clang
 check-clang: ## build by clang, and test
@@ -283,6 +293,15 @@ check-valgrind: ## test under valgrind's memcheck
 .PHONY: check-oom
 check-oom: $(FAULT) ## make every allocation fail in turn (tests/fault)
 	@$(RUN) --timeout 1200 --no-python $(FAULT)
+
+.PHONY: check-user
+check-user: $(SO) $(UNIT) $(HOST) $(TOOL) ## test as a user who is not root
+	@EE_SCALE=0.2 JOBS=$(JOBS) PYTHON=$(PYTHON) \
+	    sh tests/as_user.sh $(SO) $(TESTS) -- $(UNIT) $(HOST)
+
+.PHONY: check-big
+check-big: $(SO) $(BIG) ## values as long as SQLite allows (5 GB of memory)
+	@$(RUN) --no-python $(BIG)
 
 # --- fuzzing -----------------------------------------------------------------
 #

@@ -85,8 +85,10 @@ const char *ring_write(const char *name, const void *bytes, size_t n,
                        unsigned mode)
 {
     const char *path = ring_path(name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int fd = -1;
 
+    (void)unlink(path); /* only root may write to one that is read-only */
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (fd < 0 || write(fd, bytes, n) != (ssize_t)n || fchmod(fd, mode) != 0) {
         perror(path);
         exit(1);
