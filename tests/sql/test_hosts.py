@@ -238,6 +238,12 @@ class Hosts(SqlTest):
         self.with_key()
         self.python(TWO, self.path, copy)
 
+    def test_no_thread_of_ours_is_started(self):
+        before = os.listdir("/proc/self/task")
+        conn = self.with_key()
+        conn.executescript(USE + "SELECT envelope_key_rotate('pii');" + USE)
+        self.assertEqual(before, os.listdir("/proc/self/task"))
+
     def test_only_the_entry_point_is_exported(self):
         lib = ctypes.CDLL(EXTENSION)
         self.assertTrue(lib.sqlite3_envelope_init)

@@ -4,6 +4,8 @@
 import os
 import shutil
 import sqlite3
+import sys
+import subprocess
 import stat
 import unittest
 
@@ -81,6 +83,27 @@ class Keyring(SqlTest):
     def test_an_absent_key_file_is_told(self):
         os.environ["ENVELOPE_KEYFILE"] = self.file("absent.key")
         self.refuses_key("No such file")
+
+    def test_a_keyring_that_another_process_locks_is_told(self):
+        """After five seconds of waiting; nothing is changed."""
+        path = self.path + ".keyring"
+        other = subprocess.Popen(
+            [sys.executable, "-c", "import sqlite3, sys\n"
+             "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+             "c.execute('BEGIN EXCLUSIVE')\nprint('locked', flush=True)\n"
+             "sys.stdin.read()", path],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.assertEqual("locked\n", other.stdout.readline())
+        conn = self.connect()
+        with open(path, "rb") as stream:
+            before = stream.read()
+        self.refuses("is locked by another process", conn, "SELECT envelope_key_rotate('pii')")
+        with open(path, "rb") as stream:
+            self.assertEqual(before, stream.read())
+        self.assertEqual([("pii", 1, "active", 1)], self.keys(conn))
+        other.communicate("")
+        self.one(conn, "SELECT envelope_key_rotate('pii')")
+        self.assertEqual(CANARY, self.open(conn, self.seal(conn)))
 
     def test_a_key_file_that_others_read_is_refused(self):
         os.chmod(os.environ["ENVELOPE_KEYFILE"], 0o644)

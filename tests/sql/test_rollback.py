@@ -173,6 +173,42 @@ class RolledBack(SqlTest):
         self.refuses_seal("no key pii", conn)
 
 
+class Replaced(SqlTest):
+    """Another database comes into the place of the one that is open."""
+
+    def setUp(self):
+        super().setUp()
+        self.conn = self.with_key()
+        self.blob = self.seal(self.conn)
+        self.other = self.with_key(path=self.file("other.db"))
+        self.foreign = self.seal(self.other, "foreign")
+
+    def check(self):
+        """No key of the old database seals or opens, though it is known."""
+        self.refuses_open(UNAVAILABLE, self.conn, self.blob)
+        self.assertEqual("foreign", self.open(self.other, self.foreign))
+        blob = self.seal(self.conn)
+        self.assertEqual(CANARY, self.open(self.other, blob))
+        self.assertEqual(CANARY, self.open(self.conn, blob))
+
+    def test_by_a_backup_into_it(self):
+        self.other.backup(self.conn)
+        self.check()
+
+    def test_by_deserialize(self):
+        """The connection has no file then: the keyring is named in full."""
+        self.conn = self.connect(":memory:")
+        uri = "keyring:" + self.file("own.keyring")
+        self.one(self.conn, "SELECT envelope_key_create('pii', ?)", uri)
+        self.blob = self.seal(self.conn)
+        self.other = self.connect(self.file("third.db"))
+        uri = "keyring:" + self.file("third.keyring")
+        self.one(self.other, "SELECT envelope_key_create('pii', ?)", uri)
+        self.foreign = self.seal(self.other, "foreign")
+        self.conn.deserialize(self.other.serialize())
+        self.check()
+
+
 class InsideDml(SqlTest):
     """Keys are not changed inside a statement that writes."""
 

@@ -6,7 +6,7 @@ import threading
 import unittest
 
 import capi
-from support import CANARY, KEY_ID, SqlTest, scaled
+from support import AUTH, CANARY, KEY_ID, SqlTest, flip, scaled
 
 REFUSE = "SELECT envelope_config('provider_in_transaction', 'refuse')"
 OPEN_KEY = "SELECT envelope_key_open('pii')"
@@ -202,6 +202,41 @@ class Planner(SqlTest):
         self.conn.execute("UPDATE t SET c = envelope_seal('z', 'pii')")
         sql = "SELECT count(DISTINCT c) FROM t"
         self.assertEqual(2, self.one(self.conn, sql))
+
+    def test_seal_in_a_subquery_runs_once_for_all_rows(self):
+        """As README warns: SQLite computes such a subquery once."""
+        self.conn.execute("UPDATE t SET c = (SELECT envelope_seal('v',"
+                          " 'pii'))")
+        count = "SELECT count(DISTINCT c) FROM t"
+        self.assertEqual(1, self.one(self.conn, count))
+        self.conn.execute("UPDATE t SET c = envelope_seal('v', 'pii')")
+        self.assertEqual(2, self.one(self.conn, count))
+
+    def test_only_what_needs_no_key_is_deterministic(self):
+        """With STAT4 the planner calls what is, while it prepares."""
+        deterministic = 0x800
+        found = self.conn.execute(
+            "SELECT DISTINCT name FROM pragma_function_list WHERE name LIKE"
+            " 'envelope\\_%%' ESCAPE '\\' AND flags & %d ORDER BY 1"
+            % deterministic).fetchall()
+        self.assertEqual([("envelope_is_sealed",), ("envelope_key_id",),
+                          ("envelope_version",)], found)
+
+    def test_with_stat4_open_is_not_called_by_the_planner(self):
+        """A search by a function's value is planned without calling it: the
+        envelope is damaged, and only running it says so."""
+        self.conn.execute("CREATE INDEX i ON t(c)")
+        self.conn.execute("ANALYZE")
+        bad = flip(self.seal(self.conn), 8 * 80)
+        sql = "SELECT id FROM t WHERE c > envelope_open(x'%s')" % bad.hex()
+        db = capi.Database(self.path)
+        self.assertIsNone(db.load())
+        stmt = db.prepare(sql)
+        db.lib.sqlite3_finalize(stmt)
+        db.run("EXPLAIN " + sql)
+        with self.assertRaisesRegex(RuntimeError, AUTH):
+            db.run(sql)
+        self.assertEqual(capi.OK, db.close())
 
 
 class Lookups(SqlTest):

@@ -254,6 +254,53 @@ class Fork(SqlTest):
         self.assertEqual(CANARY, self.open(self.conn, blob))
 
 
+class Exec(SqlTest):
+    """A process that is started at any moment, with threads inside our
+    functions: exec() leaves no mutex behind."""
+
+    SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from support import connect
+conn = connect(sys.argv[2], timeout=60)
+blob = conn.execute("SELECT envelope_seal(7, 'pii')").fetchone()[0]
+assert conn.execute("SELECT envelope_open(?)", (blob,)).fetchone() == (7,)
+"""
+
+    def test_processes_started_beside_threads_that_seal(self):
+        self.with_key().execute("PRAGMA journal_mode = wal")
+        stop = threading.Event()
+        failed = []
+
+        def body():
+            conn = connect(self.path, timeout=30)
+            sql = ("WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                   " WHERE i < 200) SELECT count(envelope_seal(i, 'pii'))"
+                   " FROM n")
+            try:
+                while not stop.is_set():
+                    self.one(conn, sql)
+            except Exception as error:  # told to the test by failed
+                failed.append(repr(error))
+            conn.close()
+
+        threads = [threading.Thread(target=body) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        here = os.path.dirname(os.path.abspath(__file__))
+        try:
+            for _ in range(scaled(10, 2)):
+                done = subprocess.run(
+                    [sys.executable, "-c", self.SCRIPT, here, self.path],
+                    capture_output=True, encoding="utf-8", timeout=240)
+                self.assertEqual((0, ""), (done.returncode, done.stderr))
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual([], failed)
+
+
 class Processes(SqlTest):
     SCRIPT = """
 import sys
