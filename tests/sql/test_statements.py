@@ -212,6 +212,20 @@ class Planner(SqlTest):
         self.conn.execute("UPDATE t SET c = envelope_seal('v', 'pii')")
         self.assertEqual(2, self.one(self.conn, count))
 
+    def test_a_materialized_open_runs_once_for_each_row(self):
+        """As README advises; a spy stands around the call."""
+        calls = []
+        self.conn.create_function("spy", 1, lambda v: calls.append(v) or v)
+        opened = "spy(envelope_open(c, 't.c', id))"
+        run = self.conn.execute
+        run("SELECT %s FROM t WHERE %s = 'a'" % (opened, opened)).fetchall()
+        self.assertEqual(["a", "a", "b"], sorted(calls))
+        calls.clear()
+        found = run("WITH o AS MATERIALIZED (SELECT %s AS v FROM t)"
+                    " SELECT v FROM o WHERE v = 'a'" % opened).fetchall()
+        self.assertEqual([("a",)], found)
+        self.assertEqual(["a", "b"], sorted(calls))
+
     def test_only_what_needs_no_key_is_deterministic(self):
         """With STAT4 the planner calls what is, while it prepares."""
         deterministic = 0x800
