@@ -217,12 +217,9 @@ class Planner(SqlTest):
         calls = []
         self.conn.create_function("spy", 1, lambda v: calls.append(v) or v)
         opened = "spy(envelope_open(c, 't.c', id))"
-        run = self.conn.execute
-        run("SELECT %s FROM t WHERE %s = 'a'" % (opened, opened)).fetchall()
-        self.assertEqual(["a", "a", "b"], sorted(calls))
-        calls.clear()
-        found = run("WITH o AS MATERIALIZED (SELECT %s AS v FROM t)"
-                    " SELECT v FROM o WHERE v = 'a'" % opened).fetchall()
+        found = self.conn.execute(
+            "WITH o AS MATERIALIZED (SELECT %s AS v FROM t)"
+            " SELECT v FROM o WHERE v = 'a'" % opened).fetchall()
         self.assertEqual([("a",)], found)
         self.assertEqual(["a", "b"], sorted(calls))
 
