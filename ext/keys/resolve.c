@@ -250,7 +250,8 @@ static int find_name(struct ee_keys *k, const char *text, size_t n,
             ee_statements_renew(&k->statements);
             return rc;
         }
-        if ((*out)->record.version == (*out)->manifest.current) {
+        if (*out != NULL &&
+            (*out)->record.version == (*out)->manifest.current) {
             return EE_OK;
         }
     }

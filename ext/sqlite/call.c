@@ -172,7 +172,7 @@ int ee_call_cmks(int argc, sqlite3_value **argv, const char **cmks,
     }
     for (int i = 0; rc == EE_OK && i < argc; i++) {
         rc = ee_call_text(argv[i], "the CMK's URI", &text, err);
-        cmks[i] = (const char *)text.p;
+        cmks[i] = rc == EE_OK ? (const char *)text.p : NULL;
     }
     return rc;
 }

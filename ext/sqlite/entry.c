@@ -25,20 +25,27 @@ static bool wants_check(const struct ee_binding *b)
            (flags & (SQLITE_INNOCUOUS | EE_READS_NOTHING)) == 0;
 }
 
+static bool passes_check(sqlite3_context *ctx, const struct ee_binding *b)
+{
+    struct ee_error err = {0};
+
+    if (ee_encoding_check(b->conn, &err) != EE_OK) {
+        const struct ee_call call = ee_call(ctx, b->function->name);
+
+        ee_call_fail(&call, &err);
+        return false;
+    }
+    return true;
+}
+
 /* Every call comes through here. */
 static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_binding *binding = sqlite3_user_data(ctx);
-    struct ee_error err = {0};
 
-    if (wants_check(binding) &&
-        ee_encoding_check(binding->conn, &err) != EE_OK) {
-        const struct ee_call call = ee_call(ctx, binding->function->name);
-
-        ee_call_fail(&call, &err);
-        return;
+    if (!wants_check(binding) || passes_check(ctx, binding)) {
+        binding->function->call(ctx, argc, argv);
     }
-    binding->function->call(ctx, argc, argv);
 }
 
 static int register_one(struct ee_conn *conn, const struct ee_function *f,
