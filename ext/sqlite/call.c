@@ -163,7 +163,7 @@ int ee_call_text(sqlite3_value *arg, const char *what, struct ee_bytes *out,
 int ee_call_cmks(int argc, sqlite3_value **argv, const char **cmks,
                  struct ee_error *err)
 {
-    struct ee_bytes text;
+    struct ee_bytes text = {NULL, 0};
     int rc = EE_OK;
 
     if (argc > EE_CMKS_MAX) {
@@ -172,7 +172,7 @@ int ee_call_cmks(int argc, sqlite3_value **argv, const char **cmks,
     }
     for (int i = 0; rc == EE_OK && i < argc; i++) {
         rc = ee_call_text(argv[i], "the CMK's URI", &text, err);
-        cmks[i] = rc == EE_OK ? (const char *)text.p : NULL;
+        cmks[i] = (const char *)text.p;
     }
     return rc;
 }
