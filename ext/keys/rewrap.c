@@ -8,40 +8,41 @@
 #include "db/wipe.h"
 #include "keys/draft.h"
 
-#include <string.h>
-
 struct target {
     const char *const *cmks; /* none: those that each version has */
     int count;
 };
 
-/* The versions of a name, as drafts with new wraps. */
+struct version {
+    struct ee_key_record record;
+    struct ee_draft *draft; /* with its new wraps, once they are made */
+};
+
+/* The versions of a name. */
 struct work {
     struct ee_keys *k;
     const struct ee_key_entry *e; /* the current version */
     struct target target;
-    struct ee_draft **drafts;      /* sqlite3_free() */
-    struct ee_key_record *records; /* sqlite3_free() */
+    struct version *versions; /* sqlite3_free() */
     int count;
-    int done;
 };
 
 static int gather(void *arg, const struct ee_key_record *r,
                   struct ee_error *err)
 {
     struct work *w = arg;
-    struct ee_key_record *bigger = NULL;
+    struct version *bigger = NULL;
 
     if (r->state == EE_STATE_DESTROYED) {
         return EE_OK;
     }
     bigger =
-        sqlite3_realloc64(w->records, ((size_t)w->count + 1) * sizeof *bigger);
+        sqlite3_realloc64(w->versions, ((size_t)w->count + 1) * sizeof *bigger);
     if (bigger == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");
     }
-    w->records = bigger;
-    w->records[w->count++] = *r;
+    w->versions = bigger;
+    w->versions[w->count++] = (struct version){.record = *r};
     return EE_OK;
 }
 
@@ -70,20 +71,19 @@ static int wrap_under_all(struct work *w, struct ee_draft *d,
     return rc == EE_OK ? ee_draft_check_wraps(d, err) : rc;
 }
 
-static int draft_version(struct work *w, const struct ee_key_record *r,
+static int draft_version(struct work *w, struct version *v,
                          struct ee_error *err)
 {
     struct ee_key_entry *e = NULL;
-    struct ee_draft *d = NULL;
-    int rc = ee_keys_load(w->k, w->e->schema, r, &w->e->manifest, &e, err);
+    int rc =
+        ee_keys_load(w->k, w->e->schema, &v->record, &w->e->manifest, &e, err);
 
     if (rc == EE_OK) {
-        rc = ee_draft_new(&d, err);
+        rc = ee_draft_new(&v->draft, err);
     }
     if (rc == EE_OK) {
-        w->drafts[w->done++] = d;
-        ee_draft_copy(d, e);
-        rc = wrap_under_all(w, d, err);
+        ee_draft_copy(v->draft, e);
+        rc = wrap_under_all(w, v->draft, err);
     }
     return rc;
 }
@@ -93,15 +93,8 @@ static int draft_all(struct work *w, struct ee_error *err)
     int rc = ee_store_versions(&w->k->statements, w->e->schema,
                                w->e->record.name, gather, w, err);
 
-    if (rc == EE_OK) {
-        w->drafts =
-            sqlite3_malloc64(((size_t)w->count + 1) * sizeof *w->drafts);
-        if (w->drafts == NULL) {
-            rc = ee_fail(err, EE_NOMEM, "out of memory");
-        }
-    }
     for (int i = 0; rc == EE_OK && i < w->count; i++) {
-        rc = draft_version(w, &w->records[i], err);
+        rc = draft_version(w, &w->versions[i], err);
     }
     return rc;
 }
@@ -129,19 +122,18 @@ static int write_all(struct work *w, struct ee_error *err)
         return rc;
     }
     rc = ee_keys_lock(w->k, w->e, &stale, err);
-    for (int i = 0; rc == EE_OK && i < w->done; i++) {
-        rc = replace(w, w->drafts[i], err);
+    for (int i = 0; rc == EE_OK && i < w->count; i++) {
+        rc = replace(w, w->versions[i].draft, err);
     }
     return ee_keys_end(w->k, &write, rc, err);
 }
 
 static void work_clear(struct work *w)
 {
-    for (int i = 0; i < w->done; i++) {
-        ee_draft_free(w->drafts[i]);
+    for (int i = 0; i < w->count; i++) {
+        ee_draft_free(w->versions[i].draft);
     }
-    sqlite3_free(w->drafts);
-    sqlite3_free(w->records);
+    sqlite3_free(w->versions);
 }
 
 int ee_keys_rewrap(struct ee_keys *k, const char *name, size_t n,
@@ -164,7 +156,7 @@ int ee_keys_rewrap(struct ee_keys *k, const char *name, size_t n,
         rc = write_all(&w, err);
         ee_secure_delete_restore(k->db, e->schema, was);
     }
-    *count = w.done;
+    *count = w.count;
     work_clear(&w);
     ee_cache_unpin(e);
     return rc;
