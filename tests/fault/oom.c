@@ -138,6 +138,22 @@ static const struct scenario scenarios[] = {
      "SELECT envelope_key_rotate('pii'); " OPENED, "a"},
     {"set_state", SEALED, "SELECT envelope_key_set_state('pii', 'disabled')",
      "SELECT envelope_key_set_state('pii', 'active'); " OPENED, "a"},
+    {"key_rewrap", SEALED "SELECT envelope_key_rotate('pii');",
+     "SELECT envelope_key_rewrap('pii')",
+     "SELECT envelope_key_rewrap('pii'); " OPENED, "a"},
+    {"key_rewrap to two CMKs", SEALED,
+     "SELECT envelope_key_rewrap('pii', 'keyring:t.db.keyring',"
+     " 'keyring:t.db.keyring#b')",
+     OPENED, "a"},
+    {"key_destroy", SEALED "SELECT envelope_key_set_state('pii', 'disabled');",
+     "SELECT envelope_key_destroy('pii', 'pii')",
+     "SELECT (state = 'destroyed') ="
+     " ((SELECT count(*) FROM envelope_key_wrap) = 0) FROM envelope_keys",
+     "1"},
+    {"cmk_destroy",
+     SEALED "SELECT envelope_cmk_rotate('keyring:t.db.keyring');"
+            "SELECT envelope_key_rewrap('pii');",
+     "SELECT envelope_cmk_destroy('keyring:t.db.keyring', 1)", OPENED, "a"},
     {"cmk_rotate", SEALED,
      "SELECT envelope_cmk_rotate((SELECT cmks FROM envelope_keys))",
      "SELECT envelope_key_rotate('pii'); " OPENED, "a"},
