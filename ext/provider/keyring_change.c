@@ -87,7 +87,7 @@ int ee_keyring_make(struct ee_keyring *k, const struct ee_secret *secret,
                     const char *name, uint8_t *salt, struct ee_error *err)
 {
     struct ee_keyring_image image = {.kind = secret->kind};
-    char temp[EE_KEYRING_PATH_MAX] = "";
+    char temp[EE_FILE_PATH_MAX] = "";
     int rc = EE_OK;
 
     if (image.kind == EE_SECRET_PASSPHRASE) {

@@ -15,7 +15,7 @@
 
 /* An open, unlocked keyring. */
 struct ee_keyring {
-    struct ee_keyring_path path;
+    struct ee_file_path path;
     struct ee_keyring_store store;
     struct ee_ossl ossl;
     struct ee_keyring_keys *keys; /* secret: an arena cell */

@@ -10,38 +10,30 @@
 #ifndef EE_PROVIDER_KEYRING_FILE_H
 #define EE_PROVIDER_KEYRING_FILE_H
 
-#include "base/status.h"
+#include "base/file.h"
 
 #include <stdbool.h>
-
-#define EE_KEYRING_PATH_MAX 512 /* SQLite's own limit on Unix */
-
-struct ee_keyring_path {
-    char file[EE_KEYRING_PATH_MAX]; /* absolute, its folder without symlinks */
-    char dir[EE_KEYRING_PATH_MAX];
-    const char *shown; /* the end of file, short enough for a message */
-};
 
 /* Finds the file that path names; a relative one starts at base_dir, or at
  * the working directory when that is NULL. The folder must exist. p->shown
  * borrows from p: do not copy p. */
-int ee_keyring_resolve(struct ee_keyring_path *p, const char *path,
+int ee_keyring_resolve(struct ee_file_path *p, const char *path,
                        const char *base_dir, struct ee_error *err) EE_CHECKED;
 
 /* Refuses a keyring that somebody else can read, change or replace.
  * *exists is false, and the status OK, when there is no such file but its
  * folder is good for one. */
-int ee_keyring_check(const struct ee_keyring_path *p, bool *exists,
+int ee_keyring_check(const struct ee_file_path *p, bool *exists,
                      struct ee_error *err) EE_CHECKED;
 
 /* Makes an empty file, mode 0600 whatever the umask, beside the keyring.
- * temp: EE_KEYRING_PATH_MAX bytes, its name; "" on failure. */
-int ee_keyring_temp_make(const struct ee_keyring_path *p, char *temp,
+ * temp: EE_FILE_PATH_MAX bytes, its name; "" on failure. */
+int ee_keyring_temp_make(const struct ee_file_path *p, char *temp,
                          struct ee_error *err) EE_CHECKED;
 
 /* Gives the finished file its name, durably; the file that came first stays
  * when another process was faster. */
-int ee_keyring_temp_publish(const struct ee_keyring_path *p, const char *temp,
+int ee_keyring_temp_publish(const struct ee_file_path *p, const char *temp,
                             struct ee_error *err) EE_CHECKED;
 
 /* Removes the temporary name, if it is there, and its journal. */

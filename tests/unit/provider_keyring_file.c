@@ -216,10 +216,10 @@ static void journal_of_change(mode_t mask)
 static void modes_of_making(mode_t mask)
 {
     struct ee_keyring_image image = {.kind = EE_SECRET_KEYFILE};
-    struct ee_keyring_path path;
+    struct ee_file_path path;
     struct ee_keyring_store s;
-    char temp[EE_KEYRING_PATH_MAX];
-    char journal[EE_KEYRING_PATH_MAX + 16];
+    char temp[EE_FILE_PATH_MAX];
+    char journal[EE_FILE_PATH_MAX + 16];
     struct stat st;
     bool good =
         ee_keyring_resolve(&path, "t.keyring", ring_dir, &err) == EE_OK &&
