@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * status.c: fills struct ee_error.
+ * status.c: fills struct ee_error, and names codes.
  */
 #include "base/status.h"
 
@@ -24,4 +24,29 @@ int ee_fail_auth(struct ee_error *err, const char *what)
                    "authentication failed under %s: the envelope, its context "
                    "or its key is not the one it was sealed with",
                    what);
+}
+
+const char *ee_status_name(int code)
+{
+    static const char *const names[] = {
+        [EE_OK] = "ok",
+        [EE_NOMEM] = "nomem",
+        [EE_MISUSE] = "misuse",
+        [EE_MALFORMED] = "malformed",
+        [EE_AUTH] = "auth",
+        [EE_KEY_UNKNOWN] = "key-unknown",
+        [EE_KEY_STATE] = "key-state",
+        [EE_TAMPERED] = "tampered",
+        [EE_DENIED] = "denied",
+        [EE_UNAVAILABLE] = "unavailable",
+        [EE_CONFIG] = "config",
+        [EE_BUSY] = "busy",
+        [EE_INTERRUPTED] = "interrupted",
+        [EE_IO] = "io",
+        [EE_INTERNAL] = "internal",
+        [EE_AUDIT] = "audit",
+    };
+    const int count = (int)(sizeof names / sizeof names[0]);
+
+    return code >= 0 && code < count ? names[code] : "internal";
 }

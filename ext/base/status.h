@@ -26,7 +26,8 @@ enum ee_status {
     EE_BUSY,        /* another connection holds a lock; try again */
     EE_INTERRUPTED, /* sqlite3_interrupt() or Ctrl-C */
     EE_IO,          /* the database or a file could not be read or written */
-    EE_INTERNAL     /* a self-test failed, or a bug */
+    EE_INTERNAL,    /* a self-test failed, or a bug */
+    EE_AUDIT        /* the audit log could not be written */
 };
 
 struct ee_error {
@@ -39,6 +40,9 @@ struct ee_error {
 /* Fills *err and returns code. printf-style; cuts the message at its end. */
 int ee_fail(struct ee_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* "ok", "denied" and so on: one word for logs and tables. */
+const char *ee_status_name(int code);
 
 /* The one text of every cryptographic failure (FORMAT R19). what names the
  * key: "key pii version 2", never a value. */

@@ -86,6 +86,8 @@ static int write_key(struct ee_keys *k, const struct ee_key_name *name,
     if (rc == EE_OK) {
         rc = ee_draft_manifest(k, name->schema, draft, 1, err);
     }
+    rc = ee_audit_change(&k->audit, "created", name->schema, &draft->record,
+                         write.inner, rc, err);
     return ee_keys_end(k, &write, rc, err);
 }
 
@@ -157,5 +159,5 @@ int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
     }
 out:
     ee_draft_free(draft);
-    return rc;
+    return ee_audit_outcome(&k->audit, "create", name, NULL, rc, err);
 }

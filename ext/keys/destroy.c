@@ -138,5 +138,5 @@ int ee_keys_destroy(struct ee_keys *k, const char *name, size_t n,
     }
     ee_wraps_free(d.wraps);
     ee_state_change_clear(&d.change);
-    return rc;
+    return ee_audit_outcome(&k->audit, "destroy", name, NULL, rc, err);
 }

@@ -108,7 +108,7 @@ static int refuse_cmk(const struct ee_draft *d, const char *cmk, int rc,
 static bool is_fatal(int rc)
 {
     return rc == EE_NOMEM || rc == EE_INTERRUPTED || rc == EE_MISUSE ||
-           rc == EE_INTERNAL;
+           rc == EE_INTERNAL || rc == EE_AUDIT;
 }
 
 int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,

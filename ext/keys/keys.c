@@ -12,6 +12,7 @@ void ee_keys_init(struct ee_keys *k, sqlite3 *db)
     k->db = db;
     k->statements.db = db;
     k->suite = ee_suite_aes.id;
+    ee_audit_init(&k->audit, &k->statements);
 }
 
 void ee_keys_clear(struct ee_keys *k)
@@ -19,6 +20,7 @@ void ee_keys_clear(struct ee_keys *k)
     ee_statements_drop(&k->statements);
     ee_cache_clear(&k->cache);
     ee_attempts_clear(&k->attempts);
+    ee_audit_clear(&k->audit);
     if (k->engine_ready) {
         ee_engine_clear(&k->engine);
         k->engine_ready = false;
@@ -38,6 +40,9 @@ int ee_keys_ready(struct ee_keys *k, struct ee_error *err)
 
 uint64_t ee_keys_now(struct ee_keys *k)
 {
+    if (k->audit.pending != NULL) {
+        ee_audit_settle(&k->audit);
+    }
     return ++k->moment;
 }
 

@@ -11,13 +11,14 @@
  * to look in), load.c (unwrap by a provider), warm.c (all versions of a name),
  * verify.c (tags), create.c, rotate.c, state.c, destroy.c, rewrap.c (new
  * wraps), write.c (the transaction around a change), change.c (what changes
- * share).
+ * share). audit.h is told of all they do.
  */
 #ifndef EE_KEYS_KEYS_H
 #define EE_KEYS_KEYS_H
 
 #include "envelope/engine.h"
 #include "keys/attempts.h"
+#include "keys/audit.h"
 #include "keys/cache.h"
 #include "keys/store.h"
 
@@ -32,6 +33,7 @@ struct ee_keys {
     /* Keys were changed in a transaction of the application that may be open
      * still. It may be rolled back in the middle of a statement. */
     bool provisional;
+    struct ee_audit audit;
 
     /* settings of this connection (sqlite/fn_config.c) */
     uint8_t suite;              /* of keys made by create */

@@ -40,7 +40,8 @@ static int unwrap_one(struct unwrap_work *w, const struct ee_wrap *wrap,
     }
     ee_provider_close(p);
     ee_session_close(&session);
-    return rc;
+    return ee_audit_call(&w->k->audit, "unwrap", w->schema, w->record, uri.text,
+                         rc, err);
 }
 
 /* One more reason why no CMK opened the key, behind those before. */
@@ -96,7 +97,7 @@ static int unwrap_any(struct unwrap_work *w, const struct ee_wrap *list,
     for (const struct ee_wrap *wrap = list; wrap != NULL; wrap = wrap->next) {
         rc = try_cmk(w, wrap, err);
         if (rc == EE_OK || rc == EE_NOMEM || rc == EE_INTERRUPTED ||
-            rc == EE_MISUSE) { /* of all of them */
+            rc == EE_AUDIT || rc == EE_MISUSE) { /* of all of them */
             return rc;
         }
         add_reason(&all, wrap->cmk, err);
@@ -227,9 +228,11 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
         rc = ee_provider_wrap(p, wrapped, wrapped_len, payload,
                               ee_bytes(context, n), err);
     }
+    rc = ee_audit_call(&k->audit, "wrap", schema, r, uri.text, rc, err);
     if (rc == EE_OK && (mode & EE_WRAP_VERIFY) != 0) {
         rc = check_wrap(p, payload, ee_bytes(wrapped, *wrapped_len),
                         ee_bytes(context, n), err);
+        rc = ee_audit_call(&k->audit, "unwrap", schema, r, uri.text, rc, err);
     }
     ee_provider_close(p);
     ee_session_close(&session);

@@ -170,6 +170,8 @@ int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
     }
     if (rc == EE_OK && !may_open(e)) {
         rc = refuse_state(e, "", err);
+        rc = ee_audit_denied(&k->audit, moment, "open", e->schema, &e->record,
+                             rc, err);
     }
     *out = rc == EE_OK ? e : NULL;
     return rc;
@@ -286,6 +288,8 @@ int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
 
     if (rc == EE_OK && !may_seal(*out)) { /* policy after the cache hit */
         rc = refuse_to_seal(*out, err);
+        rc = ee_audit_denied(&k->audit, moment, "seal", (*out)->schema,
+                             &(*out)->record, rc, err);
     }
     return rc;
 }
@@ -298,6 +302,8 @@ int ee_keys_for_search(struct ee_keys *k, const char *name, size_t n,
 
     if (rc == EE_OK && !may_open(*out)) {
         rc = refuse_state(*out, "", err);
+        rc = ee_audit_denied(&k->audit, moment, "search", (*out)->schema,
+                             &(*out)->record, rc, err);
     }
     return rc;
 }

@@ -112,6 +112,16 @@ static int replace(struct work *w, const struct ee_draft *d,
     return rc == EE_OK ? ee_draft_read_back_wraps(w->k, schema, d, err) : rc;
 }
 
+/* All versions of the name. */
+static int audit(const struct work *w, bool inner, int rc, struct ee_error *err)
+{
+    struct ee_key_record r = w->e->record;
+
+    r.version = 0;
+    return ee_audit_change(&w->k->audit, "rewrapped", w->e->schema, &r, inner,
+                           rc, err);
+}
+
 static int write_all(struct work *w, struct ee_error *err)
 {
     struct ee_write write;
@@ -125,6 +135,7 @@ static int write_all(struct work *w, struct ee_error *err)
     for (int i = 0; rc == EE_OK && i < w->count; i++) {
         rc = replace(w, w->versions[i].draft, err);
     }
+    rc = audit(w, write.inner, rc, err);
     return ee_keys_end(w->k, &write, rc, err);
 }
 
@@ -159,5 +170,5 @@ int ee_keys_rewrap(struct ee_keys *k, const char *name, size_t n,
     *count = w.count;
     work_clear(&w);
     ee_cache_unpin(e);
-    return rc;
+    return ee_audit_outcome(&k->audit, "rewrap", name, NULL, rc, err);
 }

@@ -71,6 +71,8 @@ static int write_next(struct ee_keys *k, const struct ee_key_entry *e,
     if (rc == EE_OK) {
         rc = ee_draft_manifest(k, e->schema, draft, active ? 2 : 1, err);
     }
+    rc = ee_audit_change(&k->audit, "rotated", e->schema, &draft->record,
+                         write.inner, rc, err);
     return ee_keys_end(k, &write, rc, err);
 }
 
@@ -121,5 +123,5 @@ int ee_keys_rotate(struct ee_keys *k, const char *name, size_t n,
     for (int i = 0; i < TRIES && rc == EE_BUSY && stale; i++) {
         rc = rotate_once(k, name, n, key_id, &stale, err);
     }
-    return rc;
+    return ee_audit_outcome(&k->audit, "rotate", name, NULL, rc, err);
 }

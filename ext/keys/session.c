@@ -8,7 +8,7 @@
 
 /* sqlite3_is_interrupted() is newer than the oldest host; a statement that is
  * stepped while another one runs sees the flag in every version. */
-static bool interrupted(void *arg)
+bool ee_session_interrupted(void *arg)
 {
     struct ee_keys *k = arg;
     struct ee_error ignored;
@@ -53,12 +53,12 @@ int ee_session_open(struct ee_session *session, struct ee_keys *k,
                        "transaction (provider_in_transaction is 'refuse'): "
                        "SELECT envelope_key_open(…) before BEGIN");
     }
-    if (interrupted(k)) {
+    if (ee_session_interrupted(k)) {
         return ee_fail(err, EE_INTERRUPTED, "interrupted");
     }
     session->env.may_create = may_create;
     session->env.may_prompt = !writing;
-    session->env.interrupted = interrupted;
+    session->env.interrupted = ee_session_interrupted;
     session->env.interrupted_arg = k;
     return find_base_dir(session, k->db, schema, err);
 }

@@ -21,4 +21,7 @@ int ee_session_open(struct ee_session *session, struct ee_keys *k,
                     struct ee_error *err) EE_CHECKED;
 void ee_session_close(struct ee_session *session);
 
+/* Has the connection been interrupted? keys: a struct ee_keys. */
+bool ee_session_interrupted(void *keys);
+
 #endif

@@ -71,6 +71,22 @@ static int change_one(void *arg, const struct ee_key_record *old,
     return ee_store_update(&c->k->statements, c->e->schema, &r, err);
 }
 
+/* One version, or version 0 for all of them. */
+static int audit(const struct ee_state_change *c, bool inner, int rc,
+                 struct ee_error *err)
+{
+    struct ee_key_record r = c->e->record;
+
+    r.version = c->one ? c->version : 0;
+    r.state = c->state;
+    if (c->one) {
+        memcpy(r.fingerprint, c->key_id, EE_KEY_ID_BYTES);
+    }
+    return ee_audit_change(
+        &c->k->audit, c->state == EE_STATE_DESTROYED ? "destroyed" : "state",
+        c->e->schema, &r, inner, rc, err);
+}
+
 int ee_state_change_write(struct ee_state_change *c, struct ee_error *err)
 {
     const struct ee_key_entry *e = c->e;
@@ -94,6 +110,7 @@ int ee_state_change_write(struct ee_state_change *c, struct ee_error *err)
         rc = ee_keys_put_manifest(k, e->schema, e->record.name, m,
                                   e->kek->name_secret, c->count, err);
     }
+    rc = audit(c, write.inner, rc, err);
     return ee_keys_end(k, &write, rc, err);
 }
 
@@ -170,5 +187,5 @@ int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
         rc = ee_state_change_write(&c, err);
     }
     ee_state_change_clear(&c);
-    return rc;
+    return ee_audit_outcome(&k->audit, "set_state", name, NULL, rc, err);
 }

@@ -125,6 +125,7 @@ int ee_keys_end(struct ee_keys *k, struct ee_write *w, int rc,
     } else if (w->inner) {
         k->provisional = true;
     }
+    ee_audit_ended(&k->audit, rc == EE_OK && w->inner);
     put_statements(k, w);
     return rc;
 }

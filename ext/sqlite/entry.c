@@ -86,6 +86,9 @@ static int register_all(struct ee_conn *conn)
     };
     int rc = ee_register_keys_table(conn);
 
+    if (rc == SQLITE_OK) {
+        rc = ee_register_audit_table(conn);
+    }
     for (size_t i = 0;
          rc == SQLITE_OK && i < sizeof families / sizeof families[0]; i++) {
         rc = register_family(conn, families[i]);

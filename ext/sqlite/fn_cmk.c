@@ -39,14 +39,18 @@ static void fn_rotate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     struct ee_provider *p = NULL;
     struct ee_error err = {0};
     uint32_t version = 0;
+    struct ee_audit *audit = &call.conn->keys.audit;
     int rc = open_cmk(&call, argv[0], &session, &p, &err);
+    const char *uri = (const char *)sqlite3_value_text(argv[0]);
 
     (void)argc;
+    rc = ee_audit_cmk(audit, "cmk_rotated", uri, 0, rc, &err);
     if (rc == EE_OK) {
         rc = ee_provider_rotate(p, &version, &err);
     }
     ee_provider_close(p);
     ee_session_close(&session);
+    (void)ee_audit_outcome(audit, "cmk_rotate", NULL, uri, rc, &err);
     if (rc != EE_OK) {
         ee_call_fail(&call, &err);
         return;
@@ -61,6 +65,8 @@ static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     struct ee_session session = {0};
     struct ee_provider *p = NULL;
     struct ee_error err = {0};
+    struct ee_audit *audit = &call.conn->keys.audit;
+    const char *uri = NULL;
     int rc = EE_OK;
 
     (void)argc;
@@ -71,15 +77,18 @@ static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     if (rc == EE_OK) {
         rc = open_cmk(&call, argv[0], &session, &p, &err);
     }
+    uri = (const char *)sqlite3_value_text(argv[0]);
     if (rc == EE_OK) {
         rc = ee_keys_check_cmk_unused(&call.conn->keys, p, (uint32_t)version,
                                       &err);
     }
+    rc = ee_audit_cmk(audit, "cmk_destroyed", uri, (uint32_t)version, rc, &err);
     if (rc == EE_OK) {
         rc = ee_provider_destroy(p, (uint32_t)version, &err);
     }
     ee_provider_close(p);
     ee_session_close(&session);
+    (void)ee_audit_outcome(audit, "cmk_destroy", NULL, uri, rc, &err);
     if (rc != EE_OK) {
         ee_call_fail(&call, &err);
         return;

@@ -5,6 +5,7 @@
  * Each setting can also be given in the environment, as ENVELOPE_ and its
  * name in capitals, which is read when the extension is loaded.
  */
+#include "sqlite/audit_settings.h"
 #include "sqlite/call.h"
 #include "sqlite/functions.h"
 
@@ -14,9 +15,9 @@
 struct setting {
     const char *name;
     const char *environment;
-    const char *values; /* for messages */
     const char *(*get)(const struct ee_conn *conn);
-    bool (*set)(struct ee_conn *conn, const char *value);
+    /* The words of a failure go on after the name: "must be …". */
+    int (*set)(struct ee_conn *conn, const char *value, struct ee_error *err);
 };
 
 static const char *get_suite(const struct ee_conn *conn)
@@ -24,27 +25,30 @@ static const char *get_suite(const struct ee_conn *conn)
     return ee_suite_by_id(conn->keys.suite)->name;
 }
 
-static bool set_suite(struct ee_conn *conn, const char *value)
+static int set_suite(struct ee_conn *conn, const char *value,
+                     struct ee_error *err)
 {
     const struct ee_suite *suite = ee_suite_by_name(value);
 
-    if (suite != NULL) {
-        conn->keys.suite = suite->id;
+    if (suite == NULL) {
+        return ee_fail(err, EE_MISUSE, "must be '%s' or '%s'",
+                       ee_suite_aes.name, ee_suite_chacha.name);
     }
-    return suite != NULL;
+    conn->keys.suite = suite->id;
+    return EE_OK;
 }
 
 /* One of two words. */
-static bool set_choice(bool *out, const char *value, const char *no,
-                       const char *yes)
+static int set_choice(bool *out, const char *value, const char *no,
+                      const char *yes, struct ee_error *err)
 {
     const bool is_yes = strcmp(value, yes) == 0;
 
     if (!is_yes && strcmp(value, no) != 0) {
-        return false;
+        return ee_fail(err, EE_MISUSE, "must be '%s' or '%s'", yes, no);
     }
     *out = is_yes;
-    return true;
+    return EE_OK;
 }
 
 static const char *get_padding(const struct ee_conn *conn)
@@ -52,9 +56,10 @@ static const char *get_padding(const struct ee_conn *conn)
     return conn->padding ? "on" : "off";
 }
 
-static bool set_padding(struct ee_conn *conn, const char *value)
+static int set_padding(struct ee_conn *conn, const char *value,
+                       struct ee_error *err)
 {
-    return set_choice(&conn->padding, value, "off", "on");
+    return set_choice(&conn->padding, value, "off", "on", err);
 }
 
 static const char *get_in_transaction(const struct ee_conn *conn)
@@ -62,10 +67,11 @@ static const char *get_in_transaction(const struct ee_conn *conn)
     return conn->keys.refuse_in_transaction ? "refuse" : "allow";
 }
 
-static bool set_in_transaction(struct ee_conn *conn, const char *value)
+static int set_in_transaction(struct ee_conn *conn, const char *value,
+                              struct ee_error *err)
 {
     return set_choice(&conn->keys.refuse_in_transaction, value, "allow",
-                      "refuse");
+                      "refuse", err);
 }
 
 static const char *get_partial(const struct ee_conn *conn)
@@ -73,31 +79,42 @@ static const char *get_partial(const struct ee_conn *conn)
     return conn->keys.allow_partial ? "on" : "off";
 }
 
-static bool set_partial(struct ee_conn *conn, const char *value)
+static int set_partial(struct ee_conn *conn, const char *value,
+                       struct ee_error *err)
 {
-    return set_choice(&conn->keys.allow_partial, value, "off", "on");
+    return set_choice(&conn->keys.allow_partial, value, "off", "on", err);
 }
 
 static const struct setting settings[] = {
-    {"suite", "ENVELOPE_SUITE", "'aes-256-gcm' or 'chacha20-poly1305'",
-     get_suite, set_suite},
-    {"padding", "ENVELOPE_PADDING", "'on' or 'off'", get_padding, set_padding},
+    {"suite", "ENVELOPE_SUITE", get_suite, set_suite},
+    {"padding", "ENVELOPE_PADDING", get_padding, set_padding},
     {"provider_in_transaction", "ENVELOPE_PROVIDER_IN_TRANSACTION",
-     "'allow' or 'refuse'", get_in_transaction, set_in_transaction},
-    {"allow_partial", "ENVELOPE_ALLOW_PARTIAL", "'on' or 'off'", get_partial,
-     set_partial},
+     get_in_transaction, set_in_transaction},
+    {"allow_partial", "ENVELOPE_ALLOW_PARTIAL", get_partial, set_partial},
+    {"audit", "ENVELOPE_AUDIT", ee_get_audit, ee_set_audit},
+    {"audit_failure", "ENVELOPE_AUDIT_FAILURE", ee_get_audit_failure,
+     ee_set_audit_failure},
 };
 
 #define SETTING_COUNT (sizeof settings / sizeof settings[0])
+
+/* The words of set(), after the name that the value came by. */
+static int name_it(const char *name, int rc, struct ee_error *err)
+{
+    char why[sizeof err->msg];
+
+    memcpy(why, err->msg, sizeof why);
+    return rc == EE_NOMEM ? rc : ee_fail(err, rc, "%s %s", name, why);
+}
 
 int ee_config_from_environment(struct ee_conn *conn, struct ee_error *err)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const char *value = secure_getenv(settings[i].environment);
+        int rc = value != NULL ? settings[i].set(conn, value, err) : EE_OK;
 
-        if (value != NULL && !settings[i].set(conn, value)) {
-            return ee_fail(err, EE_CONFIG, "%s must be %s",
-                           settings[i].environment, settings[i].values);
+        if (rc != EE_OK) {
+            return name_it(settings[i].environment, rc, err);
         }
     }
     return EE_OK;
@@ -127,16 +144,19 @@ static int configure(const struct ee_call *call, int argc, sqlite3_value **argv,
     if (s == NULL) {
         return ee_fail(err, EE_MISUSE,
                        "no such setting; there are suite, padding, "
-                       "provider_in_transaction and allow_partial");
+                       "provider_in_transaction, allow_partial, audit and "
+                       "audit_failure");
     }
     if (argc == 2) {
         rc = ee_call_text(argv[1], "the setting's value", &text, err);
-        if (rc == EE_OK && !s->set(call->conn, (const char *)text.p)) {
-            rc = ee_fail(err, EE_MISUSE, "%s must be %s", s->name, s->values);
+        if (rc == EE_OK) {
+            rc = s->set(call->conn, (const char *)text.p, err);
+            rc = rc == EE_OK ? EE_OK : name_it(s->name, rc, err);
         }
     }
     if (rc == EE_OK) {
-        sqlite3_result_text(call->ctx, s->get(call->conn), -1, SQLITE_STATIC);
+        sqlite3_result_text(call->ctx, s->get(call->conn), -1,
+                            SQLITE_TRANSIENT);
     }
     return rc;
 }

@@ -36,5 +36,7 @@ int ee_config_from_environment(struct ee_conn *conn,
 
 /* vtab_keys.c */
 int ee_register_keys_table(struct ee_conn *conn);
+/* vtab_audit.c */
+int ee_register_audit_table(struct ee_conn *conn);
 
 #endif
