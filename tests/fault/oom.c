@@ -110,6 +110,10 @@ struct scenario {
 #define SEALED KEY TABLE "INSERT INTO t VALUES(1, envelope_seal('a','pii',1));"
 #define OPENED "SELECT group_concat(envelope_open(c, id)) FROM t"
 
+#define AUDIT                                                                  \
+    "SELECT envelope_config('audit', (SELECT file || '.audit' FROM"            \
+    " pragma_database_list WHERE name = 'main'));"
+
 static const struct scenario scenarios[] = {
     {"create", "SELECT 1;", KEY,
      "SELECT envelope_key_create('new'); SELECT count(*) FROM envelope_keys"
@@ -167,6 +171,12 @@ static const struct scenario scenarios[] = {
      "SELECT envelope_info(c), envelope_key_id(c), envelope_debug() FROM t;"
      " SELECT * FROM envelope_keys",
      OPENED, "a"},
+    {"audit", SEALED,
+     AUDIT "SELECT envelope_key_set_state('pii', 'decrypt-only');"
+           " SELECT * FROM envelope_audit_verify",
+     AUDIT "SELECT envelope_key_rotate('pii'); SELECT count(problem) ||"
+           " group_concat(head IS NULL) FROM envelope_audit_verify",
+     "00"},
     {"settings", SEALED, "SELECT envelope_config('padding', 'on')", OPENED,
      "a"},
 };
@@ -186,7 +196,7 @@ static const char *in_folder(const char *name)
 static void remove_files(void)
 {
     static const char *const names[] = {"t.db", "t.db-journal", "t.db.keyring",
-                                        "t.db.keyring-journal"};
+                                        "t.db.keyring-journal", "t.db.audit"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         (void)unlink(in_folder(names[i]));

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Make the named seeds of the fuzz corpora, always the same bytes.
 
-    make_seeds.py DIR    writes DIR/parse and DIR/open_rewrap
+    make_seeds.py DIR    writes DIR/parse, DIR/open_rewrap and DIR/audit
 
 Each seed is an input that a plausible mistake in the code would let through.
 The files without a readable name were found by libFuzzer, and kept because
@@ -13,6 +13,7 @@ they reach something that no other does:
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import sys
 from pathlib import Path
@@ -180,13 +181,72 @@ def open_rewrap_seeds() -> Seeds:
             **other_contexts(), **unchanged()}
 
 
+# --- audit: the lines of an audit log ----------------------------------------
+
+Line = tuple[int, str]  # its number and its event
+
+
+def audit_log(*lines: Line, prev: str = "0" * 64) -> list[bytes]:
+    """A chain of lines, each of which goes on from the one before."""
+    out = []
+    for seq, event in lines:
+        out.append((f'{{"seq":{seq},"prev":"{prev}",'
+                    f'"time":"2026-01-02T03:04:05.678Z","event":"{event}",'
+                    f'"result":"ok"}}').encode())
+        prev = hashlib.sha256(out[-1]).hexdigest()
+    return out
+
+
+def audit_seeds() -> Seeds:
+    """Whole chains, and each way to break one."""
+    good = audit_log(*[(seq, "wrap") for seq in range(1, 7)])
+    other = audit_log(*[(seq, "unwrap") for seq in range(1, 7)])
+    piece = good[2][:40]
+    torn = audit_log((3, "torn"), (4, "wrap"),
+                     prev=hashlib.sha256(piece).hexdigest())
+    logs = {
+        "whole": good,
+        "continued": audit_log((9, "continued"), (10, "wrap"), prev="a" * 64),
+        "continued_at_1": audit_log((1, "continued"), (2, "wrap")),
+        "begins_late": audit_log((9, "wrap"), (10, "wrap"), prev="a" * 64),
+        "begins_after_some": audit_log((1, "wrap"), prev="a" * 64),
+        "removed": good[:2] + good[3:],
+        "removed_first": good[2:],
+        "edited": good[:2] + [good[2].replace(b"wrap", b"warp")] + good[3:],
+        "edited_seq": good[:2] + [good[2].replace(b":3,", b":5,")] + good[3:],
+        "edited_first_seq": [good[0].replace(b":1,", b":4,")] + good[1:],
+        "edited_prev": good[:2] + [good[2].replace(b'","time', b'"," time')]
+        + good[3:],
+        "upper_case": good[:2] + [good[2].upper()] + good[3:],
+        "swapped": good[:2] + [good[3], good[2]] + good[4:],
+        "repeated": good[:3] + good[1:],
+        "inserted": good[:3] + [other[3]] + good[3:],
+        "another_chain": good[:3] + other[3:],
+        "torn": good[:2] + [piece] + torn,
+        "torn_twice": good[:2] + [good[0][:9], piece] + torn,
+        "torn_by_nothing": good[:2] + torn,
+        "junk": good[:2] + [b"", b"junk", b"{}"] + good[2:],
+        "junk_first": [b"junk"] + good,
+        "seq_largest": audit_log(((1 << 63) - 1, "continued"), prev="b" * 64),
+        "seq_too_large": audit_log((1 << 63, "continued"), prev="b" * 64),
+        "seq_zero": audit_log((0, "wrap")),
+        "long": [good[0], b"x" * 65536, b"x" * 65537, good[1]],
+    }
+    seeds = {name: b"".join(line + b"\n" for line in lines)
+             for name, lines in logs.items()}
+    seeds["open"] = seeds["whole"][:-1]
+    seeds["cut"] = seeds["whole"][:-20]
+    return seeds
+
+
 def main() -> int:
     """The command line."""
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
     for target, seeds in (("parse", parse_seeds()),
-                          ("open_rewrap", open_rewrap_seeds())):
+                          ("open_rewrap", open_rewrap_seeds()),
+                          ("audit", audit_seeds())):
         folder = Path(sys.argv[1]) / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

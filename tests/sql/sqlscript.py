@@ -21,6 +21,7 @@ import tempfile
 PATTERNS = {
     "<16 hex digits>": r"[0-9a-f]{16}",
     "<32 hex digits>": r"[0-9A-F]{32}",
+    "<64 hex digits>": r"[0-9a-f]{64}",
     "<date and time>": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
     "<number>": r"\d+",
     "<text>": r"[^|]*",
