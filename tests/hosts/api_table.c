@@ -96,8 +96,8 @@ static bool main_job(sqlite3 *db)
     const char *const steps[] = {
         "SELECT envelope_key_create('pii')",
         "CREATE TABLE t(id INTEGER PRIMARY KEY, c)",
-        "INSERT INTO t VALUES(1, envelope_seal('ab', 'pii', 't.c', 1)), "
-        "(2, envelope_seal(2.5, 'pii', 't.c', 2))",
+        "INSERT INTO t VALUES(1, envelope_seal('ab', 'pii', 't.c', 1))",
+        "INSERT INTO t VALUES(2, envelope_seal(2.5, 'pii', 't.c', 2))",
         "INSERT INTO t VALUES(3, envelope_seal_indexed('x', 'pii', 't.c', 3))",
         "SELECT envelope_key_rotate('pii')",
         "UPDATE t SET c = envelope_rewrap(c)",
