@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * text.h: hexadecimal.
+ * text.h: hexadecimal, and lists of words.
  */
 #ifndef EE_BASE_TEXT_H
 #define EE_BASE_TEXT_H
@@ -14,5 +14,9 @@ void ee_hex(char *out, struct ee_bytes in);
 
 /* Reads exactly 2 * n hex digits. False otherwise. */
 bool ee_unhex(uint8_t *out, size_t n, const char *text, size_t text_n);
+
+/* The next word of a list with spaces or line ends between them, and *text
+ * moved behind it. False at the end. */
+bool ee_next_word(const char **text, struct ee_bytes *word);
 
 #endif

@@ -53,3 +53,11 @@ bool ee_kek_same_name(const struct ee_kek *a, const struct ee_kek *b)
 {
     return ee_equal(a->name_secret, b->name_secret, EE_KEY_BYTES);
 }
+
+void ee_kek_name_id(uint8_t out[EE_NAME_ID_BYTES], const struct ee_kek *kek)
+{
+    uint8_t id[EE_KEY_BYTES]; /* public: not wiped */
+
+    ee_kdf(id, kek->name_secret, "name-id", ee_bytes(NULL, 0));
+    memcpy(out, id, EE_NAME_ID_BYTES);
+}

@@ -40,6 +40,11 @@ void ee_kek_free(struct ee_kek *kek); /* NULL-safe; wipes */
 /* Versions of one name share its secret (FORMAT section 8). */
 bool ee_kek_same_name(const struct ee_kek *a, const struct ee_kek *b);
 
+#define EE_NAME_ID_BYTES 16
+
+/* The public identity of the key's name (FORMAT R40). */
+void ee_kek_name_id(uint8_t out[EE_NAME_ID_BYTES], const struct ee_kek *kek);
+
 /* False in a child that forked after the key was loaded. */
 bool ee_kek_usable(const struct ee_kek *kek);
 

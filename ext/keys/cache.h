@@ -31,6 +31,7 @@ struct ee_key_entry {
     uint64_t used;
     unsigned pins; /* in use by a change of keys: not to be freed */
     bool removed;  /* out of the cache, freed with the last pin */
+    bool openable; /* by the setting open_keys, at the last check */
 };
 
 /* What a key name meant at a moment; the name as the caller typed it. */

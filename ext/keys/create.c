@@ -131,6 +131,9 @@ int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
         rc = name_is_free(k, &parsed, err);
     }
     if (rc == EE_OK) {
+        rc = ee_trust_check_new(k, &parsed, err);
+    }
+    if (rc == EE_OK) {
         rc = ee_draft_new(&draft, err);
     }
     if (rc != EE_OK) {

@@ -21,6 +21,7 @@ void ee_keys_clear(struct ee_keys *k)
     ee_cache_clear(&k->cache);
     ee_attempts_clear(&k->attempts);
     ee_audit_clear(&k->audit);
+    ee_trust_clear(&k->trust);
     if (k->engine_ready) {
         ee_engine_clear(&k->engine);
         k->engine_ready = false;

@@ -11,7 +11,8 @@
  * to look in), load.c (unwrap by a provider), warm.c (all versions of a name),
  * verify.c (tags), create.c, rotate.c, state.c, destroy.c, rewrap.c (new
  * wraps), write.c (the transaction around a change), change.c (what changes
- * share). audit.h is told of all they do.
+ * share), trust.h (what the database may not decide). audit.h is told of all
+ * they do.
  */
 #ifndef EE_KEYS_KEYS_H
 #define EE_KEYS_KEYS_H
@@ -21,6 +22,7 @@
 #include "keys/audit.h"
 #include "keys/cache.h"
 #include "keys/store.h"
+#include "keys/trust.h"
 
 struct ee_keys {
     sqlite3 *db;
@@ -40,6 +42,7 @@ struct ee_keys {
     bool refuse_in_transaction; /* no provider call inside a write */
     bool allow_partial;         /* a CMK that cannot be reached may wait */
     struct ee_attempts attempts;
+    struct ee_trust trust;
 };
 
 void ee_keys_init(struct ee_keys *k, sqlite3 *db);
@@ -178,7 +181,8 @@ int ee_keys_verify(struct ee_keys *k, const char *schema,
                    struct ee_key_manifest *m, struct ee_error *err) EE_CHECKED;
 
 enum ee_wrap_mode {
-    EE_WRAP_MAY_CREATE = 1, /* a keyring or CMK that is missing is made */
+    EE_WRAP_MAY_CREATE = 1, /* this session named the CMK: it is allowed, and
+                               a keyring or CMK that is missing is made */
     EE_WRAP_VERIFY = 2      /* the wrap is opened again, and compared */
 };
 

@@ -28,7 +28,11 @@ static int unwrap_one(struct unwrap_work *w, const struct ee_wrap *wrap,
     int rc = ee_cmk_uri_parse(&uri, wrap->cmk, err);
 
     if (rc == EE_OK) {
-        rc = ee_session_open(&session, w->k, w->schema, false, err);
+        rc = ee_session_open_cmk(&session, w->k, w->schema, &uri, false, err);
+    }
+    if (rc == EE_DENIED) {
+        return ee_audit_call(&w->k->audit, "unwrap", w->schema, w->record,
+                             uri.text, rc, err);
     }
     if (rc != EE_OK) {
         return rc;
@@ -216,9 +220,12 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
     size_t n = ee_record_provider_context(context, r);
     int rc = ee_cmk_uri_parse(&uri, cmk, err);
 
+    if (rc == EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0) {
+        rc = ee_trust_name(k, schema, cmk, err);
+    }
     if (rc == EE_OK) {
-        rc = ee_session_open(&session, k, schema,
-                             (mode & EE_WRAP_MAY_CREATE) != 0, err);
+        rc = ee_session_open_cmk(&session, k, schema, &uri,
+                                 (mode & EE_WRAP_MAY_CREATE) != 0, err);
     }
     if (rc != EE_OK) {
         return rc;
@@ -288,6 +295,9 @@ int ee_keys_load(struct ee_keys *k, const char *schema,
     if (rc == EE_OK && e->record.state == EE_STATE_DESTROYED) {
         rc = ee_keys_destroyed(&e->record, err);
         ee_cache_forget(&k->cache, schema, r->fingerprint);
+    }
+    if (rc == EE_OK) {
+        rc = ee_trust_check(k, e, err);
     }
     *out = rc == EE_OK ? e : NULL;
     return rc;

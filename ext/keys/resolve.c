@@ -150,6 +150,19 @@ static bool is_fresh(struct ee_keys *k, const struct ee_key_entry *e,
            (!k->provisional || still_there(k, e));
 }
 
+/* The name may be one that the key was given by an attacker: ask again with
+ * the one that was verified. */
+static int check_opens(struct ee_keys *k, const char *schema,
+                       const struct ee_key_record *r, uint64_t moment,
+                       struct ee_error *err)
+{
+    const int rc = ee_trust_opens(k, schema, r->name, err);
+
+    return rc == EE_OK
+               ? EE_OK
+               : ee_audit_denied(&k->audit, moment, "open", schema, r, rc, err);
+}
+
 int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
                      struct ee_key_entry **out, struct ee_error *err)
 {
@@ -159,6 +172,9 @@ int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
 
     if (e == NULL || !is_fresh(k, e, e->checked, moment)) {
         rc = search_id(&s, err);
+        if (rc == EE_OK) { /* before a provider is asked */
+            rc = check_opens(k, s.schema, &s.record, moment, err);
+        }
         if (rc == EE_OK) {
             rc = ee_keys_load(k, s.schema, &s.record, &s.manifest, &e, err);
         }
@@ -167,6 +183,9 @@ int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
         } else {
             ee_statements_renew(&k->statements);
         }
+    }
+    if (rc == EE_OK && !e->openable) {
+        rc = check_opens(k, e->schema, &e->record, moment, err);
     }
     if (rc == EE_OK && !may_open(e)) {
         rc = refuse_state(e, "", err);

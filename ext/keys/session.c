@@ -23,19 +23,27 @@ bool ee_session_interrupted(void *arg)
     return yes;
 }
 
+struct ee_bytes ee_session_folder(sqlite3 *db, const char *schema)
+{
+    const char *file = sqlite3_db_filename(db, schema);
+    const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+
+    return slash != NULL ? ee_bytes(file, (size_t)(slash - file))
+                         : ee_bytes(NULL, 0);
+}
+
 /* A relative keyring path starts at the folder of the database file, so both
  * can move together and the working directory does not matter. */
 static int find_base_dir(struct ee_session *session, sqlite3 *db,
                          const char *schema, struct ee_error *err)
 {
-    const char *file = sqlite3_db_filename(db, schema);
-    const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+    const struct ee_bytes folder = ee_session_folder(db, schema);
 
-    if (slash == NULL) {
+    if (folder.p == NULL) {
         return EE_OK; /* no file: relative to the working directory */
     }
-    session->base_dir =
-        sqlite3_mprintf("%.*s", slash == file ? 1 : (int)(slash - file), file);
+    session->base_dir = sqlite3_mprintf(
+        "%.*s", folder.n > 0 ? (int)folder.n : 1, (const char *)folder.p);
     session->env.base_dir = session->base_dir;
     return session->base_dir != NULL ? EE_OK
                                      : ee_fail(err, EE_NOMEM, "out of memory");
@@ -61,6 +69,22 @@ int ee_session_open(struct ee_session *session, struct ee_keys *k,
     session->env.interrupted = ee_session_interrupted;
     session->env.interrupted_arg = k;
     return find_base_dir(session, k->db, schema, err);
+}
+
+int ee_session_open_cmk(struct ee_session *session, struct ee_keys *k,
+                        const char *schema, const struct ee_cmk_uri *uri,
+                        bool may_create, struct ee_error *err)
+{
+    int rc = ee_trust_allows(k, schema, uri, err);
+
+    memset(session, 0, sizeof *session);
+    if (rc == EE_OK) {
+        rc = ee_session_open(session, k, schema, may_create, err);
+    }
+    if (rc == EE_OK && !ee_trust_may_prompt(k, schema, uri)) {
+        session->env.may_prompt = false;
+    }
+    return rc;
 }
 
 void ee_session_close(struct ee_session *session)

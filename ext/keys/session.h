@@ -13,6 +13,16 @@ struct ee_session {
     char *base_dir; /* owned */
 };
 
+/* The folder of a schema's database file, without the slash at its end: n is 0
+ * for the root, and p NULL where there is no file. Borrowed from SQLite. */
+struct ee_bytes ee_session_folder(sqlite3 *db, const char *schema);
+
+/* The same as ee_session_open() for a CMK that the database names: is it one
+ * that this session allows (keys/trust.h), and may a person be asked? */
+int ee_session_open_cmk(struct ee_session *session, struct ee_keys *k,
+                        const char *schema, const struct ee_cmk_uri *uri,
+                        bool may_create, struct ee_error *err) EE_CHECKED;
+
 /* May a provider be called now? Fills session->env; close it afterwards.
  * schema: the database whose key is meant. EE_MISUSE inside a write
  * transaction when the connection is configured so. */

@@ -39,7 +39,7 @@ int ee_keys_warm(struct ee_keys *k, const char *name, size_t n, uint64_t moment,
     struct ee_key_entry *e = NULL;
     int rc = ee_keys_for_search(k, name, n, moment, out, err);
 
-    if (rc == EE_OK) {
+    if (rc == EE_OK && (*out)->openable) {
         rc = ee_store_versions(&k->statements, (*out)->schema,
                                (*out)->record.name, gather, &list, err);
     }

@@ -2,14 +2,14 @@
  *
  * audit_settings.c: the settings audit and audit_failure.
  */
-#include "sqlite/audit_settings.h"
+#include "sqlite/settings.h"
 
 #include <string.h>
 
 /* While the extension is being loaded, no file is opened. */
 static bool is_loading(const struct ee_conn *conn)
 {
-    return !conn->registered;
+    return conn->entry == EE_ENTRY_NONE;
 }
 
 static int not_set(int rc, struct ee_error *err)
@@ -22,25 +22,26 @@ static int not_set(int rc, struct ee_error *err)
                : ee_fail(err, rc, "was not set: %s", why);
 }
 
-const char *ee_get_audit(const struct ee_conn *conn)
+static const char *get_audit(const struct ee_conn *conn)
 {
     return ee_audit_path(&conn->keys.audit);
 }
 
-int ee_set_audit(struct ee_conn *conn, const char *value, struct ee_error *err)
+static int set_audit(struct ee_conn *conn, const char *value,
+                     struct ee_error *err)
 {
     return not_set(
         ee_audit_set_path(&conn->keys.audit, value, is_loading(conn), err),
         err);
 }
 
-const char *ee_get_audit_failure(const struct ee_conn *conn)
+static const char *get_audit_failure(const struct ee_conn *conn)
 {
     return conn->keys.audit.allow ? "allow" : "refuse";
 }
 
-int ee_set_audit_failure(struct ee_conn *conn, const char *value,
-                         struct ee_error *err)
+static int set_audit_failure(struct ee_conn *conn, const char *value,
+                             struct ee_error *err)
 {
     const bool allow = strcmp(value, "allow") == 0;
 
@@ -51,3 +52,9 @@ int ee_set_audit_failure(struct ee_conn *conn, const char *value,
         ee_audit_set_allow(&conn->keys.audit, allow, is_loading(conn), err),
         err);
 }
+
+const struct ee_setting ee_audit_settings[] = {
+    {"audit", get_audit, set_audit},
+    {"audit_failure", get_audit_failure, set_audit_failure},
+    {NULL, NULL, NULL},
+};

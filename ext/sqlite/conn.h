@@ -24,12 +24,20 @@ struct ee_binding {
     bool utf16;
 };
 
+/* How the extension was loaded: by which entry point. */
+enum ee_entry {
+    EE_ENTRY_NONE = 0, /* not yet, or registering failed */
+    EE_ENTRY_DIRECT,   /* sqlite3_envelope_init() */
+    EE_ENTRY_SCHEMA    /* sqlite3_envelope_schema_init() */
+};
+
 struct ee_conn {
     struct ee_conn *next; /* in the registry */
     sqlite3 *db;
     int references;
-    bool registered; /* functions and table; set once all of them are */
-    bool is_utf8;    /* and so every statement is compiled for it */
+    enum ee_entry entry; /* set once all functions and tables are there */
+    unsigned dropped;    /* privileges given up, bits of privilege.h */
+    bool is_utf8;        /* and so every statement is compiled for it */
     struct ee_keys keys;
     bool padding;            /* new envelopes are padded */
     struct ee_opened opened; /* buffers of opened values */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * entry.c: the entry point of the loadable extension.
+ * entry.c: the entry points of the loadable extension.
  *
  * Registers functions and reads nothing: an application may key its database
  * (SQLCipher) after loading us. Returns SQLITE_OK, never
@@ -13,6 +13,7 @@ SQLITE_EXTENSION_INIT1
 #include "sqlite/call.h"
 #include "sqlite/encoding.h"
 #include "sqlite/functions.h"
+#include "sqlite/settings.h"
 
 #define OLDEST_SQLITE                                                          \
     3037000 /* sqlite3_txn_state() is 3.34, ALTER rules 3.35 */
@@ -25,33 +26,47 @@ static bool wants_check(const struct ee_binding *b)
            (flags & (SQLITE_INNOCUOUS | EE_READS_NOTHING)) == 0;
 }
 
-static bool passes_check(sqlite3_context *ctx, const struct ee_binding *b)
+static int refuse_privilege(const struct ee_binding *b, sqlite3_context *ctx,
+                            unsigned missing, struct ee_error *err)
 {
-    struct ee_error err = {0};
+    const struct ee_call call = ee_call(ctx, b->function->name);
+    const char *name = ee_privilege_name(missing);
+    const int rc = ee_fail(
+        err, EE_DENIED, "privilege '%s' was dropped for this connection", name);
 
-    if (ee_encoding_check(b->conn, &err) != EE_OK) {
-        const struct ee_call call = ee_call(ctx, b->function->name);
-
-        ee_call_fail(&call, &err);
-        return false;
-    }
-    return true;
+    return ee_audit_denied(&b->conn->keys.audit, ee_call_moment(&call), name,
+                           NULL, NULL, rc, err);
 }
 
-/* Every call comes through here. */
+/* Every call comes through here: a dropped privilege is seen at once. */
 static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_binding *binding = sqlite3_user_data(ctx);
+    const unsigned missing =
+        ee_privilege_missing(binding->function->needs, binding->conn->dropped);
+    struct ee_error err;
+    int rc =
+        missing == 0 ? EE_OK : refuse_privilege(binding, ctx, missing, &err);
 
-    if (!wants_check(binding) || passes_check(ctx, binding)) {
-        binding->function->call(ctx, argc, argv);
+    if (rc == EE_OK && wants_check(binding)) {
+        rc = ee_encoding_check(binding->conn, &err);
     }
+    if (rc != EE_OK) {
+        const struct ee_call call = ee_call(ctx, binding->function->name);
+
+        ee_call_fail(&call, &err);
+        return;
+    }
+    binding->function->call(ctx, argc, argv);
 }
 
 static int register_one(struct ee_conn *conn, const struct ee_function *f,
-                        bool utf16)
+                        enum ee_entry entry, bool utf16)
 {
-    const int flags = f->flags & ~EE_READS_NOTHING;
+    const bool in_schema =
+        entry == EE_ENTRY_SCHEMA && (f->needs & EE_IN_SCHEMA) != 0;
+    const int flags =
+        f->flags & ~EE_READS_NOTHING & ~(in_schema ? SQLITE_DIRECTONLY : 0);
     struct ee_binding *binding = ee_binding_new(conn, f, utf16);
 
     if (binding == NULL) {
@@ -64,25 +79,26 @@ static int register_one(struct ee_conn *conn, const struct ee_function *f,
 }
 
 /* One function for a database in UTF-8, one for UTF-16 (sqlite/conn.h). */
-static int register_family(struct ee_conn *conn, const struct ee_function *f)
+static int register_family(struct ee_conn *conn, const struct ee_function *f,
+                           enum ee_entry entry)
 {
     int rc = SQLITE_OK;
 
     for (; rc == SQLITE_OK && f->name != NULL; f++) {
-        rc = register_one(conn, f, false);
+        rc = register_one(conn, f, entry, false);
         if (rc == SQLITE_OK) {
-            rc = register_one(conn, f, true);
+            rc = register_one(conn, f, entry, true);
         }
     }
     return rc;
 }
 
-static int register_all(struct ee_conn *conn)
+static int register_all(struct ee_conn *conn, enum ee_entry entry)
 {
     static const struct ee_function *const families[] = {
-        ee_value_functions,  ee_index_functions, ee_info_functions,
-        ee_key_functions,    ee_life_functions,  ee_cmk_functions,
-        ee_config_functions,
+        ee_value_functions, ee_index_functions, ee_info_functions,
+        ee_key_functions,   ee_life_functions,  ee_cmk_functions,
+        ee_trust_functions, ee_drop_functions,  ee_config_functions,
     };
     int rc = ee_register_keys_table(conn);
 
@@ -91,7 +107,7 @@ static int register_all(struct ee_conn *conn)
     }
     for (size_t i = 0;
          rc == SQLITE_OK && i < sizeof families / sizeof families[0]; i++) {
-        rc = register_family(conn, families[i]);
+        rc = register_family(conn, families[i], entry);
     }
     return rc;
 }
@@ -120,12 +136,21 @@ static int check_host(const sqlite3_api_routines *api, char **message)
     return SQLITE_OK;
 }
 
-__attribute__((visibility("default"))) int
-sqlite3_envelope_init(sqlite3 *db, char **message,
-                      const sqlite3_api_routines *api);
+/* Loaded twice: nothing changes, and no dropped privilege comes back. */
+static int check_entry(const struct ee_conn *conn, enum ee_entry entry,
+                       char **message)
+{
+    if (conn->entry == entry) {
+        return SQLITE_OK;
+    }
+    *message = sqlite3_mprintf("sqlite-envelope is already loaded into this "
+                               "connection, by its other entry point; nothing "
+                               "was changed");
+    return SQLITE_ERROR;
+}
 
-int sqlite3_envelope_init(sqlite3 *db, char **message,
-                          const sqlite3_api_routines *api)
+static int load(sqlite3 *db, char **message, const sqlite3_api_routines *api,
+                enum ee_entry entry)
 {
     struct ee_error err = {0};
     struct ee_conn *conn = NULL;
@@ -138,17 +163,36 @@ int sqlite3_envelope_init(sqlite3 *db, char **message,
     if (conn == NULL) {
         return SQLITE_NOMEM;
     }
-    if (conn->registered) { /* loaded twice: nothing changes */
-        ee_conn_release(conn);
-        return SQLITE_OK;
-    }
-    if (ee_config_from_environment(conn, &err) == EE_OK) {
-        rc = register_all(conn);
-        conn->registered = rc == SQLITE_OK;
+    if (conn->entry != EE_ENTRY_NONE) {
+        rc = check_entry(conn, entry, message);
+    } else if (ee_config_from_environment(conn, &err) == EE_OK) {
+        rc = register_all(conn, entry);
+        conn->entry = rc == SQLITE_OK ? entry : EE_ENTRY_NONE;
     } else {
         *message = sqlite3_mprintf("%s", err.msg);
         rc = SQLITE_ERROR;
     }
     ee_conn_release(conn);
     return rc;
+}
+
+#define EE_EXPORTED __attribute__((visibility("default")))
+
+EE_EXPORTED int sqlite3_envelope_init(sqlite3 *db, char **message,
+                                      const sqlite3_api_routines *api);
+EE_EXPORTED int sqlite3_envelope_schema_init(sqlite3 *db, char **message,
+                                             const sqlite3_api_routines *api);
+
+int sqlite3_envelope_init(sqlite3 *db, char **message,
+                          const sqlite3_api_routines *api)
+{
+    return load(db, message, api, EE_ENTRY_DIRECT);
+}
+
+/* For people who let the views and triggers of a file use their keys: the
+ * functions marked EE_IN_SCHEMA are not SQLITE_DIRECTONLY. */
+int sqlite3_envelope_schema_init(sqlite3 *db, char **message,
+                                 const sqlite3_api_routines *api)
+{
+    return load(db, message, api, EE_ENTRY_SCHEMA);
 }

@@ -21,6 +21,9 @@ static int open_cmk(const struct ee_call *call, sqlite3_value *arg,
         rc = ee_cmk_uri_parse(&uri, (const char *)text.p, err);
     }
     if (rc == EE_OK) {
+        rc = ee_trust_name(keys, "main", uri.text, err);
+    }
+    if (rc == EE_OK) {
         rc = ee_keys_ready(keys, err);
     }
     if (rc == EE_OK) {
@@ -97,7 +100,7 @@ static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 }
 
 const struct ee_function ee_cmk_functions[] = {
-    {"envelope_cmk_rotate", 1, SQLITE_DIRECTONLY, fn_rotate},
-    {"envelope_cmk_destroy", 2, SQLITE_DIRECTONLY, fn_destroy},
-    {NULL, 0, 0, NULL},
+    {"envelope_cmk_rotate", 1, SQLITE_DIRECTONLY, fn_rotate, EE_MAY_KEYS},
+    {"envelope_cmk_destroy", 2, SQLITE_DIRECTONLY, fn_destroy, EE_MAY_KEYS},
+    {NULL, 0, 0, NULL, 0},
 };

@@ -5,20 +5,12 @@
  * Each setting can also be given in the environment, as ENVELOPE_ and its
  * name in capitals, which is read when the extension is loaded.
  */
-#include "sqlite/audit_settings.h"
 #include "sqlite/call.h"
 #include "sqlite/functions.h"
+#include "sqlite/settings.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct setting {
-    const char *name;
-    const char *environment;
-    const char *(*get)(const struct ee_conn *conn);
-    /* The words of a failure go on after the name: "must be …". */
-    int (*set)(struct ee_conn *conn, const char *value, struct ee_error *err);
-};
 
 static const char *get_suite(const struct ee_conn *conn)
 {
@@ -85,18 +77,38 @@ static int set_partial(struct ee_conn *conn, const char *value,
     return set_choice(&conn->keys.allow_partial, value, "off", "on", err);
 }
 
-static const struct setting settings[] = {
-    {"suite", "ENVELOPE_SUITE", get_suite, set_suite},
-    {"padding", "ENVELOPE_PADDING", get_padding, set_padding},
-    {"provider_in_transaction", "ENVELOPE_PROVIDER_IN_TRANSACTION",
-     get_in_transaction, set_in_transaction},
-    {"allow_partial", "ENVELOPE_ALLOW_PARTIAL", get_partial, set_partial},
-    {"audit", "ENVELOPE_AUDIT", ee_get_audit, ee_set_audit},
-    {"audit_failure", "ENVELOPE_AUDIT_FAILURE", ee_get_audit_failure,
-     ee_set_audit_failure},
+static const struct ee_setting general_settings[] = {
+    {"suite", get_suite, set_suite},
+    {"padding", get_padding, set_padding},
+    {"provider_in_transaction", get_in_transaction, set_in_transaction},
+    {"allow_partial", get_partial, set_partial},
+    {NULL, NULL, NULL},
 };
 
-#define SETTING_COUNT (sizeof settings / sizeof settings[0])
+/* Another module's settings are one more line. */
+static const struct ee_setting *const families[] = {
+    general_settings,
+    ee_trust_settings,
+    ee_audit_settings,
+    NULL,
+};
+
+/* Calls visit for each setting until it returns other than EE_OK. */
+static int each_setting(int (*visit)(void *arg, const struct ee_setting *s,
+                                     struct ee_error *err),
+                        void *arg, struct ee_error *err)
+{
+    int rc = EE_OK;
+
+    for (size_t i = 0; rc == EE_OK && families[i] != NULL; i++) {
+        const struct ee_setting *s = families[i];
+
+        for (; rc == EE_OK && s->name != NULL; s++) {
+            rc = visit(arg, s, err);
+        }
+    }
+    return rc;
+}
 
 /* The words of set(), after the name that the value came by. */
 static int name_it(const char *name, int rc, struct ee_error *err)
@@ -107,45 +119,69 @@ static int name_it(const char *name, int rc, struct ee_error *err)
     return rc == EE_NOMEM ? rc : ee_fail(err, rc, "%s %s", name, why);
 }
 
-int ee_config_from_environment(struct ee_conn *conn, struct ee_error *err)
+static int from_environment(void *arg, const struct ee_setting *s,
+                            struct ee_error *err)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const char *value = secure_getenv(settings[i].environment);
-        int rc = value != NULL ? settings[i].set(conn, value, err) : EE_OK;
+    char name[64] = "ENVELOPE_";
+    const char *value = NULL;
+    size_t n = strlen(name);
+    int rc = EE_OK;
 
-        if (rc != EE_OK) {
-            return name_it(settings[i].environment, rc, err);
-        }
+    for (const char *p = s->name; *p != '\0' && n + 1 < sizeof name; p++) {
+        name[n++] = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
     }
-    return EE_OK;
+    value = secure_getenv(name);
+    if (value == NULL) {
+        return EE_OK;
+    }
+    if (*value == '\0') { /* most likely an accident, and not to be guessed */
+        return ee_fail(err, EE_CONFIG,
+                       "%s is set but empty: give it a value or unset it",
+                       name);
+    }
+    rc = s->set(arg, value, err);
+    return rc == EE_OK ? EE_OK : name_it(name, rc, err);
 }
 
-static const struct setting *find(const char *name)
+int ee_config_from_environment(struct ee_conn *conn, struct ee_error *err)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        if (strcmp(settings[i].name, name) == 0) {
-            return &settings[i];
-        }
+    return each_setting(from_environment, conn, err);
+}
+
+struct search {
+    const char *name;
+    const struct ee_setting *found;
+};
+
+static int look_for(void *arg, const struct ee_setting *s, struct ee_error *err)
+{
+    struct search *search = arg;
+
+    (void)err;
+    if (strcmp(s->name, search->name) == 0) {
+        search->found = s;
     }
-    return NULL;
+    return EE_OK;
 }
 
 static int configure(const struct ee_call *call, int argc, sqlite3_value **argv,
                      struct ee_error *err)
 {
-    const struct setting *s = NULL;
+    struct search search = {NULL, NULL};
+    const struct ee_setting *s = NULL;
     struct ee_bytes text;
     int rc = ee_call_text(argv[0], "the setting's name", &text, err);
 
     if (rc != EE_OK) {
         return rc;
     }
-    s = find((const char *)text.p);
+    search.name = (const char *)text.p;
+    (void)each_setting(look_for, &search, err);
+    s = search.found;
     if (s == NULL) {
         return ee_fail(err, EE_MISUSE,
-                       "no such setting; there are suite, padding, "
-                       "provider_in_transaction, allow_partial, audit and "
-                       "audit_failure");
+                       "no such setting; to list them: SELECT "
+                       "envelope_config()");
     }
     if (argc == 2) {
         rc = ee_call_text(argv[1], "the setting's value", &text, err);
@@ -171,8 +207,67 @@ static void fn_config(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     }
 }
 
+/* ---- the list ---- */
+
+struct list {
+    const struct ee_conn *conn;
+    sqlite3_str *json;
+};
+
+static void append_string(sqlite3_str *json, const char *text)
+{
+    sqlite3_str_appendchar(json, 1, '"');
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20) {
+            sqlite3_str_appendf(json, "\\u%04x", (unsigned char)*text);
+            continue;
+        }
+        if (*text == '"' || *text == '\\') {
+            sqlite3_str_appendchar(json, 1, '\\');
+        }
+        sqlite3_str_appendchar(json, 1, *text);
+    }
+    sqlite3_str_appendchar(json, 1, '"');
+}
+
+static int add_to_list(void *arg, const struct ee_setting *s,
+                       struct ee_error *err)
+{
+    struct list *list = arg;
+
+    (void)err;
+    sqlite3_str_appendall(list->json,
+                          sqlite3_str_length(list->json) > 1 ? "," : "");
+    append_string(list->json, s->name);
+    sqlite3_str_appendall(list->json, ":");
+    append_string(list->json, s->get(list->conn));
+    return EE_OK;
+}
+
+static void fn_list(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_config");
+    struct list list = {call.conn, sqlite3_str_new(call.conn->db)};
+    struct ee_error err = {0};
+    char *text = NULL;
+
+    (void)argc;
+    (void)argv;
+    sqlite3_str_appendall(list.json, "{");
+    (void)each_setting(add_to_list, &list, &err);
+    sqlite3_str_appendall(list.json, "}");
+    text = sqlite3_str_finish(list.json);
+    if (text == NULL) {
+        sqlite3_result_error_nomem(ctx);
+        return;
+    }
+    sqlite3_result_text(ctx, text, -1, sqlite3_free);
+}
+
 const struct ee_function ee_config_functions[] = {
-    {"envelope_config", 1, SQLITE_DIRECTONLY | EE_READS_NOTHING, fn_config},
-    {"envelope_config", 2, SQLITE_DIRECTONLY | EE_READS_NOTHING, fn_config},
-    {NULL, 0, 0, NULL},
+    {"envelope_config", 0, SQLITE_DIRECTONLY | EE_READS_NOTHING, fn_list, 0},
+    {"envelope_config", 1, SQLITE_DIRECTONLY | EE_READS_NOTHING, fn_config, 0},
+    {"envelope_config", 2, SQLITE_DIRECTONLY | EE_READS_NOTHING, fn_config,
+     EE_MAY_CONFIG},
+    {NULL, 0, 0, NULL, 0},
 };

@@ -71,7 +71,9 @@ static void fn_blind_index(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 }
 
 const struct ee_function ee_index_functions[] = {
-    {"envelope_seal_indexed", -1, SQLITE_DIRECTONLY, fn_seal_indexed},
-    {"envelope_blind_index", 3, SQLITE_DIRECTONLY, fn_blind_index},
-    {NULL, 0, 0, NULL},
+    {"envelope_seal_indexed", -1, SQLITE_DIRECTONLY, fn_seal_indexed,
+     EE_MAY_SEAL | EE_IN_SCHEMA},
+    {"envelope_blind_index", 3, SQLITE_DIRECTONLY, fn_blind_index,
+     EE_MAY_OPEN | EE_MAY_SEAL | EE_ONE_OF | EE_IN_SCHEMA},
+    {NULL, 0, 0, NULL, 0},
 };

@@ -166,11 +166,12 @@ static void fn_debug(sqlite3_context *ctx, int argc, sqlite3_value **argv)
  * key tables, which a planted view must not make it do. */
 const struct ee_function ee_info_functions[] = {
     {"envelope_is_sealed", 1, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
-     fn_is_sealed},
-    {"envelope_key_id", 1, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, fn_key_id},
-    {"envelope_info", 1, SQLITE_DIRECTONLY, fn_info},
-    {"envelope_version", 0, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
-     fn_version},
-    {"envelope_debug", 0, SQLITE_DIRECTONLY | EE_READS_NOTHING, fn_debug},
-    {NULL, 0, 0, NULL},
+     fn_is_sealed, 0},
+    {"envelope_key_id", 1, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, fn_key_id,
+     0},
+    {"envelope_info", 1, SQLITE_DIRECTONLY, fn_info, 0},
+    {"envelope_version", 0, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, fn_version,
+     0},
+    {"envelope_debug", 0, SQLITE_DIRECTONLY | EE_READS_NOTHING, fn_debug, 0},
+    {NULL, 0, 0, NULL, 0},
 };

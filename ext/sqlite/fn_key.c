@@ -177,9 +177,10 @@ static void fn_open_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 }
 
 const struct ee_function ee_key_functions[] = {
-    {"envelope_key_create", -1, SQLITE_DIRECTONLY, fn_create},
-    {"envelope_key_rotate", 1, SQLITE_DIRECTONLY, fn_rotate},
-    {"envelope_key_set_state", 2, SQLITE_DIRECTONLY, fn_set_state},
-    {"envelope_key_open", 1, SQLITE_DIRECTONLY, fn_open_key},
-    {NULL, 0, 0, NULL},
+    {"envelope_key_create", -1, SQLITE_DIRECTONLY, fn_create, EE_MAY_KEYS},
+    {"envelope_key_rotate", 1, SQLITE_DIRECTONLY, fn_rotate, EE_MAY_KEYS},
+    {"envelope_key_set_state", 2, SQLITE_DIRECTONLY, fn_set_state, EE_MAY_KEYS},
+    {"envelope_key_open", 1, SQLITE_DIRECTONLY, fn_open_key,
+     EE_MAY_OPEN | EE_MAY_SEAL | EE_ONE_OF},
+    {NULL, 0, 0, NULL, 0},
 };

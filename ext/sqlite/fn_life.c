@@ -102,7 +102,7 @@ static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 }
 
 const struct ee_function ee_life_functions[] = {
-    {"envelope_key_rewrap", -1, SQLITE_DIRECTONLY, fn_rewrap},
-    {"envelope_key_destroy", 2, SQLITE_DIRECTONLY, fn_destroy},
-    {NULL, 0, 0, NULL},
+    {"envelope_key_rewrap", -1, SQLITE_DIRECTONLY, fn_rewrap, EE_MAY_KEYS},
+    {"envelope_key_destroy", 2, SQLITE_DIRECTONLY, fn_destroy, EE_MAY_KEYS},
+    {NULL, 0, 0, NULL, 0},
 };

@@ -187,8 +187,11 @@ static void fn_rewrap(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 }
 
 const struct ee_function ee_value_functions[] = {
-    {"envelope_seal", -1, SQLITE_DIRECTONLY, fn_seal},
-    {"envelope_open", -1, SQLITE_DIRECTONLY, fn_open},
-    {"envelope_rewrap", -1, SQLITE_DIRECTONLY, fn_rewrap},
-    {NULL, 0, 0, NULL},
+    {"envelope_seal", -1, SQLITE_DIRECTONLY, fn_seal,
+     EE_MAY_SEAL | EE_IN_SCHEMA},
+    {"envelope_open", -1, SQLITE_DIRECTONLY, fn_open,
+     EE_MAY_OPEN | EE_IN_SCHEMA},
+    {"envelope_rewrap", -1, SQLITE_DIRECTONLY, fn_rewrap,
+     EE_MAY_REWRAP | EE_IN_SCHEMA},
+    {NULL, 0, 0, NULL, 0},
 };

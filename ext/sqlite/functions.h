@@ -9,6 +9,7 @@
 #define EE_SQLITE_FUNCTIONS_H
 
 #include "sqlite/conn.h"
+#include "sqlite/privilege.h"
 
 /* Does not touch the database, so it may run before the schema was read (and
  * before a SQLCipher database has its key). SQLite's flags are lower bits. */
@@ -19,6 +20,7 @@ struct ee_function {
     int arguments; /* -1: any number, the function checks */
     int flags;     /* besides the encoding; EE_READS_NOTHING or SQLite's */
     void (*call)(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+    unsigned needs; /* bits of privilege.h */
 };
 
 /* Each ends with a NULL name. */
@@ -29,10 +31,8 @@ extern const struct ee_function ee_key_functions[];    /* fn_key.c */
 extern const struct ee_function ee_life_functions[];   /* fn_life.c */
 extern const struct ee_function ee_cmk_functions[];    /* fn_cmk.c */
 extern const struct ee_function ee_config_functions[]; /* fn_config.c */
-
-/* Settings from the environment, when the connection's state is made. */
-int ee_config_from_environment(struct ee_conn *conn,
-                               struct ee_error *err) EE_CHECKED;
+extern const struct ee_function ee_trust_functions[];  /* fn_trust.c */
+extern const struct ee_function ee_drop_functions[];   /* fn_drop.c */
 
 /* vtab_keys.c */
 int ee_register_keys_table(struct ee_conn *conn);

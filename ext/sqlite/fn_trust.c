@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fn_trust.c: the settings cmks, open_keys and pin, and envelope_key_pin().
+ */
+#include "base/text.h"
+#include "sqlite/call.h"
+#include "sqlite/functions.h"
+#include "sqlite/settings.h"
+
+#include <string.h>
+
+static const char *or_empty(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+static const char *get_cmks(const struct ee_conn *conn)
+{
+    return or_empty(conn->keys.trust.cmks);
+}
+
+static int set_cmks(struct ee_conn *conn, const char *value,
+                    struct ee_error *err)
+{
+    return ee_trust_set_cmks(&conn->keys, value, err);
+}
+
+static const char *get_open_keys(const struct ee_conn *conn)
+{
+    return or_empty(conn->keys.trust.open_keys);
+}
+
+static int set_open_keys(struct ee_conn *conn, const char *value,
+                         struct ee_error *err)
+{
+    return ee_trust_set_open_keys(&conn->keys, value, err);
+}
+
+static const char *get_pin(const struct ee_conn *conn)
+{
+    return or_empty(conn->keys.trust.pins);
+}
+
+static int set_pin(struct ee_conn *conn, const char *value,
+                   struct ee_error *err)
+{
+    return ee_trust_set_pins(&conn->keys, value, err);
+}
+
+const struct ee_setting ee_trust_settings[] = {
+    {"cmks", get_cmks, set_cmks},
+    {"open_keys", get_open_keys, set_open_keys},
+    {"pin", get_pin, set_pin},
+    {NULL, NULL, NULL},
+};
+
+/* What to put into the setting pin for a key as it is now, verified. */
+static void fn_key_pin(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_call call = ee_call(ctx, "envelope_key_pin");
+    char hex[2 * EE_NAME_ID_BYTES + 1];
+    uint8_t id[EE_NAME_ID_BYTES];
+    struct ee_key_entry *key = NULL;
+    struct ee_bytes name;
+    struct ee_error err = {0};
+    char *text = NULL;
+    int rc = ee_call_text(argv[0], "the key name", &name, &err);
+
+    (void)argc;
+    if (rc == EE_OK && memchr(name.p, '=', name.n) != NULL) {
+        rc = ee_fail(&err, EE_MISUSE,
+                     "a key whose name holds '=' cannot be pinned");
+    }
+    if (rc == EE_OK) {
+        rc = ee_keys_for_change(&call.conn->keys, (const char *)name.p, name.n,
+                                &key, &err);
+    }
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
+        return;
+    }
+    ee_kek_name_id(id, key->kek);
+    ee_hex(hex, ee_bytes(id, sizeof id));
+    text = sqlite3_mprintf("%s=%s:%llu", (const char *)name.p, hex,
+                           (unsigned long long)key->manifest.generation);
+    ee_cache_unpin(key);
+    if (text == NULL) {
+        sqlite3_result_error_nomem(ctx);
+        return;
+    }
+    sqlite3_result_text(ctx, text, -1, sqlite3_free);
+}
+
+const struct ee_function ee_trust_functions[] = {
+    {"envelope_key_pin", 1, SQLITE_DIRECTONLY, fn_key_pin,
+     EE_MAY_OPEN | EE_MAY_SEAL | EE_MAY_KEYS | EE_ONE_OF},
+    {NULL, 0, 0, NULL, 0},
+};
