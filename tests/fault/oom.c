@@ -115,6 +115,7 @@ struct scenario {
     " pragma_database_list WHERE name = 'main'));"
 
 static const struct scenario scenarios[] = {
+    {"load", SEALED, OPENED, OPENED, "a"}, /* opens under faults, too */
     {"create", "SELECT 1;", KEY,
      "SELECT envelope_key_create('new'); SELECT count(*) FROM envelope_keys"
      " WHERE name = 'new'",
@@ -179,6 +180,13 @@ static const struct scenario scenarios[] = {
      "00"},
     {"settings", SEALED, "SELECT envelope_config('padding', 'on')", OPENED,
      "a"},
+    {"trust", SEALED,
+     "SELECT envelope_config('cmks', ' keyring:t.db.keyring  keyring:x ');"
+     "SELECT envelope_config('open_keys', 'pii  main:pay');"
+     "SELECT envelope_config('pin', envelope_key_pin('pii'));"
+     "SELECT envelope_config(); SELECT envelope_open(c, id) FROM t;"
+     "SELECT envelope_config('cmks', ''), envelope_config('pin', '')",
+     "SELECT envelope_config('pin', envelope_key_pin('pii')); " OPENED, "a"},
 };
 
 /* ---- running them ---- */
@@ -287,13 +295,18 @@ static enum outcome attempt(const struct scenario *s, long n, bool for_ever)
         return FAILED_BADLY;
     }
     (void)sqlite3_close(db);
-    db = open_db();
     fault.for_ever = for_ever;
     fault.countdown = n;
     fault.failures = 0;
+    fault.armed = strcmp(s->name, "load") == 0;
+    db = open_db();
     fault.armed = true;
-    rc = run(db, s->work, NULL, 0);
+    rc = db != NULL ? run(db, s->work, NULL, 0) : SQLITE_NOMEM;
     fault.armed = false;
+    if (db == NULL && fault.failures > 0) {
+        db = open_db();
+        rc = SQLITE_OK;
+    }
     if (fault.failures > 0 && rc != SQLITE_OK && !looks_like_oom(db, rc)) {
         (void)printf("# %s, allocation %ld: %d %s\n", s->name, n, rc,
                      sqlite3_errmsg(db));

@@ -24,7 +24,9 @@ WRONG_COUNTS = {
     "envelope_key_open": (0, 2),
     "envelope_cmk_rotate": (0, 2),
     "envelope_cmk_destroy": (0, 1, 3),
-    "envelope_config": (0, 3),
+    "envelope_key_pin": (0, 2),
+    "envelope_config": (3,),
+    "envelope_drop": (2,),
 }
 
 # calls with a key name, or other text, at ?1
@@ -36,6 +38,7 @@ NAMED = {
     "key_create": "envelope_key_create(?1)",
     "key_rotate": "envelope_key_rotate(?1)",
     "key_open": "envelope_key_open(?1)",
+    "key_pin": "envelope_key_pin(?1)",
     "key_set_state": "envelope_key_set_state(?1, 'disabled')",
 }
 
@@ -47,6 +50,10 @@ TEXTS = dict(
     state="envelope_key_set_state('pii', ?1)",
     setting="envelope_config(?1)",
     setting_value="envelope_config('suite', ?1)",
+    cmks="envelope_config('cmks', ?1)",
+    open_keys="envelope_config('open_keys', ?1)",
+    pin="envelope_config('pin', ?1)",
+    privilege="envelope_drop(?1)",
 )
 
 BAD_NAMES = ["", " ", "a b", "a'b", 'a"b', "a`b", "a\\b", "a/b", ":a", "a:",
@@ -182,6 +189,16 @@ class Types(SqlTest):
         self.assertEqual("on", self.one(self.conn, sql))
         sql = "SELECT envelope_config('padding')"
         self.assertEqual("on", self.one(self.conn, sql))
+
+    def test_the_settings_are_listed(self):
+        self.one(self.conn, "SELECT envelope_config('cmks', ?)",
+                 'keyring:a"b\\c keyring:ä')
+        listed = json.loads(self.one(self.conn, "SELECT envelope_config()"))
+        self.assertEqual("aes-256-gcm", listed["suite"])
+        self.assertEqual('keyring:a"b\\c keyring:ä', listed["cmks"])
+        for name, value in listed.items():
+            sql = "SELECT envelope_config(?)"
+            self.assertEqual(value, self.one(self.conn, sql, name))
 
     def test_envelope_keys_is_read_only(self):
         for sql in ("DELETE FROM envelope_keys",

@@ -198,6 +198,35 @@ class Terminal(SqlTest):
         self.expect("locked with a passphrase")
         self.check_alive()
 
+    def start_with_keyring_elsewhere(self):
+        """The database names a keyring that lies in another folder."""
+        os.mkdir(self.file("else"), 0o700)
+        uri = "keyring:" + self.file("else/far.keyring")
+        os.environ["ENVELOPE_PASSPHRASE"] = PASSPHRASE
+        conn = self.connect(self.file("far.db"))
+        self.one(conn, "SELECT envelope_key_create('pii', ?)", uri)
+        conn.close()
+        del os.environ["ENVELOPE_PASSPHRASE"]
+        self.start(self.file("far.db"))
+        return uri
+
+    def test_it_does_not_ask_for_a_keyring_that_only_the_database_names(self):
+        self.start_with_keyring_elsewhere()
+        self.type(SEAL)
+        self.assertNotIn("Passphrase", self.expect("locked with a passphrase"))
+        self.check_alive()
+
+    def test_it_asks_for_a_keyring_elsewhere_that_a_setting_names(self):
+        uri = self.start_with_keyring_elsewhere()
+        self.type("SELECT 'set ' || length(envelope_config('cmks', '%s'));\n"
+                  % uri)
+        self.expect("set %d" % len(uri))
+        self.expect("sqlite> ")
+        self.type(SEAL)
+        self.expect("far.keyring: ")
+        self.type(PASSPHRASE + "\n")
+        self.expect(SEALED)
+
     def test_a_new_keyring_asks_twice(self):
         self.start(self.file("new.db"))
         self.type("SELECT 'id ' || envelope_key_create('pii');\n")
