@@ -52,6 +52,19 @@ void ee_context_add(struct ee_context *c, const struct ee_value *part)
     c->count++;
 }
 
+struct ee_bytes ee_context_first(const struct ee_context *c)
+{
+    const uint8_t *start = c->buf + EE_CONTEXT_HEADROOM;
+    struct ee_reader r =
+        ee_reader(ee_bytes(start, c->end - EE_CONTEXT_HEADROOM));
+
+    if (c->overflow || c->count == 0) {
+        return ee_bytes(NULL, 0);
+    }
+    (void)ee_read_u8(&r);
+    return ee_bytes(start, PART_HEAD + (size_t)ee_read_u64(&r));
+}
+
 struct ee_bytes ee_context_aad(struct ee_context *c, uint8_t suite,
                                uint8_t flags, const uint8_t *index)
 {

@@ -31,6 +31,10 @@ void ee_context_init(struct ee_context *c, uint8_t *buf, size_t size);
 size_t ee_context_part_size(const struct ee_value *part);
 void ee_context_add(struct ee_context *c, const struct ee_value *part);
 
+/* The first part, encoded: the scope of a blind index (FORMAT R26). Empty when
+ * there is none. */
+struct ee_bytes ee_context_first(const struct ee_context *c);
+
 /* A, in place; valid until the next call on c. index: NULL without flag 01. */
 struct ee_bytes ee_context_aad(struct ee_context *c, uint8_t suite,
                                uint8_t flags, const uint8_t *index);

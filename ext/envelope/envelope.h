@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * envelope.h: seal, open and rewrap one value. FORMAT sections 6 and 7.
+ * envelope.h: seal, open, rewrap and export one value. FORMAT sections 6, 7
+ * and 11.
  *
  * No allocation, no system call, no lookup: the caller lends memory and keys.
  * These return a bare ee_status; the caller knows the key's name and words
- * the error. One function, one file: seal.c, open.c, rewrap.c.
+ * the error. seal.c, open.c; rewrap.c has export too, which is a rewrap.
  */
 #ifndef EE_ENVELOPE_ENVELOPE_H
 #define EE_ENVELOPE_ENVELOPE_H
@@ -38,6 +39,15 @@ int ee_open(struct ee_engine *engine, const struct ee_kek *kek,
  * unchanged on failure. */
 int ee_rewrap(struct ee_engine *engine, const struct ee_kek *from,
               const struct ee_kek *to, uint8_t *out,
+              const struct ee_envelope *e) EE_CHECKED;
+
+/* Bytes that ee_export() will write. */
+size_t ee_export_size(const struct ee_envelope *e, struct ee_bytes record);
+
+/* Like ee_rewrap() to an export KEK, with its record put into out, which has
+ * ee_export_size() bytes (FORMAT R36). A record that e has is replaced. */
+int ee_export(struct ee_engine *engine, const struct ee_kek *from,
+              const struct ee_kek *to, struct ee_bytes record, uint8_t *out,
               const struct ee_envelope *e) EE_CHECKED;
 
 #endif

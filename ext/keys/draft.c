@@ -42,15 +42,6 @@ uint8_t *ee_draft_name_secret(struct ee_draft *d)
     return d->payload + EE_KEY_BYTES;
 }
 
-static bool id_is_taken(struct ee_keys *k, const uint8_t *key_id)
-{
-    struct ee_key_record ignored;
-    struct ee_error why;
-    char schema[EE_SCHEMA_MAX];
-
-    return ee_keys_describe(k, key_id, &ignored, schema, &why) == EE_OK;
-}
-
 int ee_draft_draw(struct ee_keys *k, struct ee_draft *d, struct ee_error *err)
 {
     struct ee_key_record *r = &d->record;
@@ -63,7 +54,7 @@ int ee_draft_draw(struct ee_keys *k, struct ee_draft *d, struct ee_error *err)
         }
         ee_random(d->payload, EE_KEY_BYTES);
         ee_kdf(r->fingerprint, d->payload, "kek-id", ee_bytes(&r->suite, 1));
-    } while (id_is_taken(k, r->fingerprint)); /* FORMAT R10 */
+    } while (ee_keys_id_is_taken(k, r->fingerprint)); /* FORMAT R10 */
     r->created = (uint64_t)time(NULL);
     r->origin = EE_ORIGIN_LOCAL;
     r->state = EE_STATE_ACTIVE;

@@ -84,6 +84,10 @@ int ee_keys_current_of(struct ee_keys *k, struct ee_key_entry *entry,
                        uint64_t moment, struct ee_key_entry **out,
                        struct ee_error *err) EE_CHECKED;
 
+/* Is there a key with this id here? Then it must be drawn again (FORMAT R10).
+ */
+bool ee_keys_id_is_taken(struct ee_keys *k, const uint8_t *key_id);
+
 /* What the tables say of a key id, found but not verified: for information.
  * schema: EE_SCHEMA_MAX chars, where it was found. */
 int ee_keys_describe(struct ee_keys *k, const uint8_t *key_id,
@@ -192,6 +196,24 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
                  const struct ee_key_record *r, const uint8_t *payload,
                  unsigned mode, uint8_t *wrapped, size_t *wrapped_len,
                  struct ee_error *err) EE_CHECKED;
+
+/* One call of one provider: is it allowed, opened, asked, closed, audited. */
+struct ee_cmk_uri;
+struct ee_cmk_call {
+    const char *schema; /* where a relative path starts */
+    const struct ee_cmk_uri *uri;
+    const struct ee_key_record *record; /* of the key, for the audit log */
+    struct ee_bytes context; /* authenticated with the payload: keys/record.h
+                                for a key version, envelope/export_record.h
+                                for an export */
+};
+
+int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
+                    unsigned mode, uint8_t *wrapped, size_t *wrapped_len,
+                    const uint8_t *payload, struct ee_error *err) EE_CHECKED;
+int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
+                      uint8_t *payload, struct ee_bytes wrapped,
+                      struct ee_error *err) EE_CHECKED;
 
 /* Writes a manifest with the tag over all versions as they are now, and reads
  * all of it back: exactly `changed` records must be of its generation, with

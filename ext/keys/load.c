@@ -16,36 +16,45 @@ struct unwrap_work {
     uint8_t *payload; /* a cell: secret, freed by ee_keys_unwrap() */
 };
 
-/* Opens the provider, has it unwrap, and closes it. */
+int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
+                      uint8_t *payload, struct ee_bytes wrapped,
+                      struct ee_error *err)
+{
+    struct ee_session session;
+    struct ee_provider *p = NULL;
+    int rc =
+        ee_session_open_cmk(&session, k, call->schema, call->uri, false, err);
+
+    if (rc == EE_OK) {
+        rc = ee_provider_open(&p, call->uri, &session.env, err);
+        if (rc == EE_OK) {
+            rc = ee_provider_unwrap(p, payload, wrapped, call->context, err);
+        }
+        ee_provider_close(p);
+        ee_session_close(&session);
+    } else if (rc != EE_DENIED) {
+        return rc; /* no CMK was asked, and none refused */
+    }
+    return ee_audit_call(&k->audit, "unwrap", call->schema, call->record,
+                         call->uri->text, rc, err);
+}
+
 static int unwrap_one(struct unwrap_work *w, const struct ee_wrap *wrap,
                       struct ee_error *err)
 {
     uint8_t context[EE_PROVIDER_CONTEXT_MAX];
-    struct ee_session session;
-    struct ee_provider *p = NULL;
     struct ee_cmk_uri uri;
-    size_t n = ee_record_provider_context(context, w->record);
+    const struct ee_cmk_call call = {
+        .schema = w->schema,
+        .uri = &uri,
+        .record = w->record,
+        .context =
+            ee_bytes(context, ee_record_provider_context(context, w->record))};
     int rc = ee_cmk_uri_parse(&uri, wrap->cmk, err);
 
-    if (rc == EE_OK) {
-        rc = ee_session_open_cmk(&session, w->k, w->schema, &uri, false, err);
-    }
-    if (rc == EE_DENIED) {
-        return ee_audit_call(&w->k->audit, "unwrap", w->schema, w->record,
-                             uri.text, rc, err);
-    }
-    if (rc != EE_OK) {
-        return rc;
-    }
-    rc = ee_provider_open(&p, &uri, &session.env, err);
-    if (rc == EE_OK) {
-        rc = ee_provider_unwrap(p, w->payload, wrap->wrapped,
-                                ee_bytes(context, n), err);
-    }
-    ee_provider_close(p);
-    ee_session_close(&session);
-    return ee_audit_call(&w->k->audit, "unwrap", w->schema, w->record, uri.text,
-                         rc, err);
+    return rc == EE_OK
+               ? ee_keys_unwrap_by(w->k, &call, w->payload, wrap->wrapped, err)
+               : rc;
 }
 
 /* One more reason why no CMK opened the key, behind those before. */
@@ -208,42 +217,57 @@ static int check_wrap(struct ee_provider *p, const uint8_t *payload,
     return rc;
 }
 
+int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
+                    unsigned mode, uint8_t *wrapped, size_t *wrapped_len,
+                    const uint8_t *payload, struct ee_error *err)
+{
+    const char *uri = call->uri->text;
+    struct ee_session session;
+    struct ee_provider *p = NULL;
+    int rc = ee_session_open_cmk(&session, k, call->schema, call->uri,
+                                 (mode & EE_WRAP_MAY_CREATE) != 0, err);
+
+    if (rc != EE_OK) {
+        return rc;
+    }
+    rc = ee_provider_open(&p, call->uri, &session.env, err);
+    if (rc == EE_OK) {
+        rc = ee_provider_wrap(p, wrapped, wrapped_len, payload, call->context,
+                              err);
+    }
+    rc = ee_audit_call(&k->audit, "wrap", call->schema, call->record, uri, rc,
+                       err);
+    if (rc == EE_OK && (mode & EE_WRAP_VERIFY) != 0) {
+        rc = check_wrap(p, payload, ee_bytes(wrapped, *wrapped_len),
+                        call->context, err);
+        rc = ee_audit_call(&k->audit, "unwrap", call->schema, call->record, uri,
+                           rc, err);
+    }
+    ee_provider_close(p);
+    ee_session_close(&session);
+    return rc;
+}
+
 int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
                  const struct ee_key_record *r, const uint8_t *payload,
                  unsigned mode, uint8_t *wrapped, size_t *wrapped_len,
                  struct ee_error *err)
 {
     uint8_t context[EE_PROVIDER_CONTEXT_MAX];
-    struct ee_session session;
-    struct ee_provider *p = NULL;
     struct ee_cmk_uri uri;
-    size_t n = ee_record_provider_context(context, r);
+    const struct ee_cmk_call call = {
+        .schema = schema,
+        .uri = &uri,
+        .record = r,
+        .context = ee_bytes(context, ee_record_provider_context(context, r))};
     int rc = ee_cmk_uri_parse(&uri, cmk, err);
 
     if (rc == EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0) {
         rc = ee_trust_name(k, schema, cmk, err);
     }
-    if (rc == EE_OK) {
-        rc = ee_session_open_cmk(&session, k, schema, &uri,
-                                 (mode & EE_WRAP_MAY_CREATE) != 0, err);
-    }
-    if (rc != EE_OK) {
-        return rc;
-    }
-    rc = ee_provider_open(&p, &uri, &session.env, err);
-    if (rc == EE_OK) {
-        rc = ee_provider_wrap(p, wrapped, wrapped_len, payload,
-                              ee_bytes(context, n), err);
-    }
-    rc = ee_audit_call(&k->audit, "wrap", schema, r, uri.text, rc, err);
-    if (rc == EE_OK && (mode & EE_WRAP_VERIFY) != 0) {
-        rc = check_wrap(p, payload, ee_bytes(wrapped, *wrapped_len),
-                        ee_bytes(context, n), err);
-        rc = ee_audit_call(&k->audit, "unwrap", schema, r, uri.text, rc, err);
-    }
-    ee_provider_close(p);
-    ee_session_close(&session);
-    return rc;
+    return rc == EE_OK ? ee_keys_wrap_by(k, &call, mode, wrapped, wrapped_len,
+                                         payload, err)
+                       : rc;
 }
 
 /* The entry may already hold this verified record: then nothing changed. */

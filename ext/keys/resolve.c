@@ -365,3 +365,12 @@ int ee_keys_describe(struct ee_keys *k, const uint8_t *key_id,
     memcpy(schema, s.schema, sizeof s.schema);
     return rc;
 }
+
+bool ee_keys_id_is_taken(struct ee_keys *k, const uint8_t *key_id)
+{
+    struct ee_key_record ignored;
+    struct ee_error why;
+    char schema[EE_SCHEMA_MAX];
+
+    return ee_keys_describe(k, key_id, &ignored, schema, &why) == EE_OK;
+}

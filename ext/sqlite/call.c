@@ -221,6 +221,30 @@ int ee_call_envelope(sqlite3_value *arg, struct ee_bytes *blob,
     return ee_envelope_parse(out, *blob, err);
 }
 
+int ee_call_key_of(const struct ee_call *call, const struct ee_envelope *e,
+                   struct ee_key_entry **out, struct ee_error *err)
+{
+    int rc = ee_keys_for_open(&call->conn->keys, e->key_id,
+                              ee_call_moment(call), out, err);
+
+    if (rc == EE_KEY_UNKNOWN && e->record.n > 0) {
+        rc = ee_fail(err, rc,
+                     "key unavailable: this envelope was exported and opens "
+                     "once imported: SELECT envelope_import(blob, key, "
+                     "context...)");
+    }
+    return rc;
+}
+
+int ee_call_fail_auth(const struct ee_key_entry *key, struct ee_error *err)
+{
+    char what[EE_NAME_MAX + 32];
+
+    (void)sqlite3_snprintf(sizeof what, what, "key %s version %u",
+                           key->record.name, key->record.version);
+    return ee_fail_auth(err, what);
+}
+
 void ee_call_result_opened(const struct ee_call *call, struct ee_value *value,
                            uint8_t *scratch)
 {

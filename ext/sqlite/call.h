@@ -46,6 +46,15 @@ int ee_call_context(const struct ee_call *call, int argc, sqlite3_value **argv,
 int ee_call_envelope(sqlite3_value *arg, struct ee_bytes *blob,
                      struct ee_envelope *out, struct ee_error *err) EE_CHECKED;
 
+/* The key of an envelope, in a state that may open; where it is not here, the
+ * message says what an exported envelope wants. Borrowed as of
+ * ee_keys_for_open(). */
+int ee_call_key_of(const struct ee_call *call, const struct ee_envelope *e,
+                   struct ee_key_entry **out, struct ee_error *err) EE_CHECKED;
+
+/* The words of the one cryptographic error, with the key's name. */
+int ee_call_fail_auth(const struct ee_key_entry *key, struct ee_error *err);
+
 /* Hands an opened value to SQLite. scratch, of ee_opened_get(), holds P (FORMAT
  * section 6) and is SQLite's from here on, which wipes and gives it back. */
 void ee_call_result_opened(const struct ee_call *call, struct ee_value *value,

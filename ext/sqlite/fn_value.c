@@ -35,16 +35,6 @@ static void fn_seal(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     }
 }
 
-/* The words of the one cryptographic error, with the key's name. */
-static int fail_auth(const struct ee_key_entry *e, struct ee_error *err)
-{
-    char what[EE_NAME_MAX + 32];
-
-    (void)sqlite3_snprintf(sizeof what, what, "key %s version %u",
-                           e->record.name, e->record.version);
-    return ee_fail_auth(err, what);
-}
-
 static int open_envelope(const struct ee_call *call,
                          const struct ee_envelope *e, int argc,
                          sqlite3_value **argv, struct ee_error *err)
@@ -54,7 +44,7 @@ static int open_envelope(const struct ee_call *call,
     struct ee_context context;
     struct ee_value value;
     uint8_t *scratch = NULL; /* secret: wiped when given back */
-    int rc = ee_keys_for_open(keys, e->key_id, ee_call_moment(call), &key, err);
+    int rc = ee_call_key_of(call, e, &key, err);
 
     if (rc == EE_OK) {
         rc = ee_call_context(call, argc, argv, &context, err);
@@ -69,7 +59,7 @@ static int open_envelope(const struct ee_call *call,
     rc = ee_open(&keys->engine, key->kek, scratch, &value, e, &context);
     if (rc != EE_OK) {
         ee_opened_put(scratch);
-        return fail_auth(key, err);
+        return ee_call_fail_auth(key, err);
     }
     ee_call_result_opened(call, &value, scratch);
     return EE_OK;
@@ -134,8 +124,7 @@ static int rewrap_envelope(const struct ee_call *call,
     struct ee_key_entry *from = NULL;
     struct ee_key_entry *to = NULL;
     uint8_t *out = NULL; /* public */
-    int rc =
-        ee_keys_for_open(keys, e->key_id, ee_call_moment(call), &from, err);
+    int rc = ee_call_key_of(call, e, &from, err);
 
     if (rc == EE_OK) {
         rc = rewrap_target(call, e, from, name, &to, err);
@@ -161,7 +150,7 @@ static int rewrap_envelope(const struct ee_call *call,
                        to->record.name, to->record.version,
                        to->kek->suite->name, from->kek->suite->name);
     }
-    return fail_auth(from, err);
+    return ee_call_fail_auth(from, err);
 }
 
 static void fn_rewrap(sqlite3_context *ctx, int argc, sqlite3_value **argv)

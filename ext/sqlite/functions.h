@@ -24,15 +24,16 @@ struct ee_function {
 };
 
 /* Each ends with a NULL name. */
-extern const struct ee_function ee_value_functions[];  /* fn_value.c */
-extern const struct ee_function ee_index_functions[];  /* fn_index.c */
-extern const struct ee_function ee_info_functions[];   /* fn_info.c */
-extern const struct ee_function ee_key_functions[];    /* fn_key.c */
-extern const struct ee_function ee_life_functions[];   /* fn_life.c */
-extern const struct ee_function ee_cmk_functions[];    /* fn_cmk.c */
-extern const struct ee_function ee_config_functions[]; /* fn_config.c */
-extern const struct ee_function ee_trust_functions[];  /* fn_trust.c */
-extern const struct ee_function ee_drop_functions[];   /* fn_drop.c */
+extern const struct ee_function ee_value_functions[];    /* fn_value.c */
+extern const struct ee_function ee_index_functions[];    /* fn_index.c */
+extern const struct ee_function ee_portable_functions[]; /* fn_portable.c */
+extern const struct ee_function ee_info_functions[];     /* fn_info.c */
+extern const struct ee_function ee_key_functions[];      /* fn_key.c */
+extern const struct ee_function ee_life_functions[];     /* fn_life.c */
+extern const struct ee_function ee_cmk_functions[];      /* fn_cmk.c */
+extern const struct ee_function ee_config_functions[];   /* fn_config.c */
+extern const struct ee_function ee_trust_functions[];    /* fn_trust.c */
+extern const struct ee_function ee_drop_functions[];     /* fn_drop.c */
 
 /* vtab_keys.c */
 int ee_register_keys_table(struct ee_conn *conn);

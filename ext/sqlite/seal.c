@@ -6,8 +6,8 @@
 
 #include "envelope/blind_index.h"
 
-static int seal_key(const struct ee_call *call, sqlite3_value *key_name,
-                    struct ee_key_entry **out, struct ee_error *err)
+int ee_seal_key(const struct ee_call *call, sqlite3_value *key_name,
+                struct ee_key_entry **out, struct ee_error *err)
 {
     struct ee_bytes name;
     int rc = ee_call_text(key_name, "the key name", &name, err);
@@ -37,13 +37,10 @@ int ee_index_arguments(const struct ee_call *call,
     return rc;
 }
 
-static int seal_value(const struct ee_call *call,
-                      const struct ee_key_entry *key,
-                      const struct ee_value *value, struct ee_context *context,
-                      const uint8_t *index, struct ee_error *err)
+int ee_seal_result(const struct ee_call *call, const struct ee_key_entry *key,
+                   const struct ee_value *value, struct ee_context *context,
+                   uint8_t flags, const uint8_t *index, struct ee_error *err)
 {
-    const uint8_t flags = (uint8_t)((index != NULL ? EE_FLAG_INDEX : 0) |
-                                    (call->conn->padding ? EE_FLAG_PADDED : 0));
     const size_t n = ee_seal_size(value, flags);
     uint8_t *out = NULL;
     int rc = EE_OK;
@@ -68,11 +65,13 @@ int ee_seal_arguments(const struct ee_call *call, sqlite3_value *value,
                       sqlite3_value **context, bool indexed,
                       struct ee_error *err)
 {
+    const uint8_t flags = (uint8_t)((indexed ? EE_FLAG_INDEX : 0) |
+                                    (call->conn->padding ? EE_FLAG_PADDED : 0));
     struct ee_key_entry *key = NULL;
     struct ee_context encoded;
     struct ee_value v; /* a number is secret: wiped at the end */
     uint8_t index[EE_INDEX_BYTES];
-    int rc = seal_key(call, key_name, &key, err);
+    int rc = ee_seal_key(call, key_name, &key, err);
 
     if (rc == EE_OK) {
         rc = ee_call_value(call, value, &v, err);
@@ -87,7 +86,8 @@ int ee_seal_arguments(const struct ee_call *call, sqlite3_value *value,
         rc = ee_call_context(call, context_count, context, &encoded, err);
     }
     if (rc == EE_OK) {
-        rc = seal_value(call, key, &v, &encoded, indexed ? index : NULL, err);
+        rc = ee_seal_result(call, key, &v, &encoded, flags,
+                            indexed ? index : NULL, err);
     }
     ee_value_wipe(&v);
     return rc;

@@ -14,10 +14,22 @@ int ee_seal_arguments(const struct ee_call *call, sqlite3_value *value,
                       sqlite3_value **context, bool indexed,
                       struct ee_error *err) EE_CHECKED;
 
+/* Seals value, not NULL, and makes it the function's result. flags: of
+ * FORMAT section 1 without EE_FLAG_RECORD; index: NULL without EE_FLAG_INDEX.
+ */
+int ee_seal_result(const struct ee_call *call, const struct ee_key_entry *key,
+                   const struct ee_value *value, struct ee_context *context,
+                   uint8_t flags, const uint8_t *index,
+                   struct ee_error *err) EE_CHECKED;
+
 /* The blind index of value, not NULL, in scope. out: EE_INDEX_BYTES. */
 int ee_index_arguments(const struct ee_call *call,
                        const struct ee_key_entry *key,
                        const struct ee_value *value, sqlite3_value *scope,
                        uint8_t *out, struct ee_error *err) EE_CHECKED;
+
+/* The key to seal under, from its argument. */
+int ee_seal_key(const struct ee_call *call, sqlite3_value *key_name,
+                struct ee_key_entry **out, struct ee_error *err) EE_CHECKED;
 
 #endif
