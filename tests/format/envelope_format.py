@@ -3,7 +3,7 @@
 
 It exists to be compared with the C code, so it shares nothing with it. It
 is neither fast nor constant in time, and it keeps keys in ordinary memory:
-use it for tests only. Rules R1 to R29 are those of ext/envelope/FORMAT.md.
+use it for tests only. Rules R1 to R36 are those of ext/envelope/FORMAT.md.
 """
 
 from __future__ import annotations
@@ -47,6 +47,10 @@ COMMITMENT = bytes(32)
 RECORD_MAX = 8192
 MIN_BYTES = 110
 DATA_NONCE = bytes(12)
+
+EXPORT_VERSION = 1
+EXPORT_WRAPS_MAX = 16
+EXPORT_URI_MAX = 1023
 
 ACTIVE, DECRYPT_ONLY, DISABLED, DESTROYED = 1, 2, 3, 4
 LOCAL, IMPORTED = 1, 2
@@ -630,3 +634,135 @@ def check_use(record: KeyRecord, manifest: Manifest, use: str) -> None:
         and record.origin == LOCAL
     ):
         raise Refused("R28")
+
+
+# Section 11: portable envelopes
+
+
+@dataclass(frozen=True)
+class Wrap:
+    """An export payload, wrapped under one CMK."""
+
+    uri: bytes
+    wrapped: bytes
+
+    @property
+    def encoded(self) -> bytes:
+        """Both behind their lengths."""
+        return b"".join(struct.pack(">H", len(part)) + part
+                        for part in (self.uri, self.wrapped))
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """The record of a portable envelope; nothing is verified yet."""
+
+    suite: int
+    fingerprint: bytes
+    wraps: tuple[Wrap, ...]
+    tag: bytes = b""
+
+    @property
+    def tagged(self) -> bytes:
+        """What the tag covers."""
+        head = bytes([EXPORT_VERSION, self.suite]) + self.fingerprint
+        wraps = b"".join(wrap.encoded for wrap in self.wraps)
+        return head + bytes([len(self.wraps)]) + wraps
+
+    @property
+    def provider_context(self) -> bytes:
+        """What a provider binds the wrapped payload to (R33)."""
+        tail = bytes([self.suite]) + self.fingerprint
+        return b"sqlite-envelope/v1/export\0" + tail
+
+    def encode(self) -> bytes:
+        """The bytes of the record."""
+        return self.tagged + self.tag
+
+    def make_tag(self, secret: bytes) -> bytes:
+        """The tag, under X."""
+        return hmac_sha256(kdf(secret, "export-record"), self.tagged)
+
+
+def make_export_record(
+    kek: Kek, secret: bytes, wraps: Sequence[Wrap]
+) -> ExportRecord:
+    """The record of an export KEK and X, tagged."""
+    record = ExportRecord(kek.suite, kek.fingerprint, tuple(wraps))
+    return replace(record, tag=record.make_tag(secret))
+
+
+class _Reader:
+    """Bytes taken one after the other; too few break R30."""
+
+    def __init__(self, data: bytes) -> None:
+        self.rest = data
+
+    def take(self, length: int) -> bytes:
+        """The next bytes."""
+        if len(self.rest) < length:
+            raise Malformed("R30")
+        taken, self.rest = self.rest[:length], self.rest[length:]
+        return taken
+
+    def take_sized(self) -> bytes:
+        """Bytes behind their length (u16)."""
+        return self.take(int.from_bytes(self.take(2), "big"))
+
+
+def parse_export_record(data: bytes) -> ExportRecord:
+    """Settle R30 and cut."""
+    reader = _Reader(data)
+    version, suite = reader.take(2)
+    fingerprint = reader.take(32)
+    count = reader.take(1)[0]
+    if version != EXPORT_VERSION or not 1 <= count <= EXPORT_WRAPS_MAX:
+        raise Malformed("R30")
+    wraps = []
+    for _ in range(count):
+        wrap = Wrap(reader.take_sized(), reader.take_sized())
+        good_uri = all(0x20 <= byte <= 0x7E for byte in wrap.uri)
+        if not (1 <= len(wrap.uri) <= EXPORT_URI_MAX and good_uri):
+            raise Malformed("R30")
+        if not wrap.wrapped:
+            raise Malformed("R30")
+        wraps.append(wrap)
+    tag = reader.take(32)
+    if reader.rest:
+        raise Malformed("R30")
+    return ExportRecord(suite, fingerprint, tuple(wraps), tag)
+
+
+def export(blob: bytes, keks: Iterable[Kek], kek: Kek,
+           record: ExportRecord) -> bytes:
+    """Move an envelope under an export KEK and put its record in (R36)."""
+    moved = parse(rewrap(blob, keks, kek))
+    header = replace(moved.header, flags=moved.header.flags | FLAG_RECORD,
+                     record=record.encode())
+    return replace(moved, header=header).encode()
+
+
+def export_record_of(blob: bytes) -> ExportRecord:
+    """The record of a portable envelope; R30 and R31."""
+    header = parse(blob).header
+    if not header.flags & FLAG_RECORD:
+        raise Refused("R35")
+    record = parse_export_record(header.record)
+    pair = (record.suite, record.fingerprint[:KEY_ID_BYTES])
+    if pair != (header.suite, header.key_id):
+        raise AuthenticationFailed
+    return record
+
+
+def open_portable(
+    blob: bytes, payload: bytes, context: Sequence[Value] = ()
+) -> Value:
+    """Open with the payload that a CMK unwrapped; R34. The caller seals the
+    value again (R35)."""
+    record = export_record_of(blob)
+    kek = Kek(payload[:KEY_BYTES], record.suite)
+    pairs = ((record.fingerprint, kek.fingerprint),
+             (record.tag, record.make_tag(payload[KEY_BYTES:])))
+    if not all(hmac.compare_digest(have, want) for have, want in pairs):
+        raise AuthenticationFailed
+    return open_envelope(blob, [kek], context)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Make the envelope and key-record vectors, always the same bytes.
+"""Make the envelope, export and key-record vectors, always the same bytes.
 
-    make_vectors.py DIR           write DIR/envelope, DIR/keys and
-                                  DIR/crypto/kdf.vec
+    make_vectors.py DIR           write DIR/envelope, DIR/exports, DIR/keys
+                                  and DIR/crypto/kdf.vec
     make_vectors.py --check DIR   compare, write nothing
 
 Each file holds one fault, or one good envelope, and is named for it. What
@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 import vectors_changed
+import vectors_exports
 import vectors_forged
 import vectors_good
 import vectors_keys
@@ -46,6 +47,9 @@ GROUPS = (
     vectors_forged.bad_aads,
     vectors_rewrap.good_rewraps,
     vectors_rewrap.bad_rewraps,
+    vectors_exports.good_exports,
+    vectors_exports.bad_layouts,
+    vectors_exports.bad_imports,
     vectors_keys.good_records,
     vectors_keys.bad_records,
     vectors_keys.kdf_file,
@@ -64,7 +68,7 @@ def differences(texts: dict[str, str], root: Path) -> list[str]:
     """Which files of DIR are missing, stale or not of ours."""
     found = {
         path.relative_to(root).as_posix()
-        for folder in ("envelope", "keys")
+        for folder in ("envelope", "exports", "keys")
         for path in (root / folder).glob("*.vec")
     }
     wrong = [f"not made here: {path}" for path in found - texts.keys()]

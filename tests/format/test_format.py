@@ -33,15 +33,21 @@ SHARED_XAES = ROOT.parent / "shared" / "vectors" / "xaes-256-gcm.json"
 ROUND_TRIPS = 10_000
 KEK = Kek(bytes(range(32)), ef.SUITE_AES)
 
-# R17 binds what a writer draws, R19 when a reader releases bytes, and R40 a
-# reader who was told more than the tables say (sql/test_trust.py); no bytes
-# of an envelope or a key table can show these.
-NOT_IN_BYTES = {"R17", "R19", "R40"}
+# R17 and R32 bind what a writer draws, R19 when a reader releases bytes, and
+# R40 a reader who was told more than the tables say (sql/test_trust.py); no
+# bytes of an envelope or a key table can show these.
+NOT_IN_BYTES = {"R17", "R19", "R32", "R40"}
 
 
 def vector_files(folder: str) -> list[Path]:
     """The vectors of a folder, by name."""
     return sorted((VECTORS / folder).glob("*.vec"))
+
+
+def all_files() -> list[Path]:
+    """Those with one case in each file."""
+    return [path for folder in ("envelope", "exports", "keys")
+            for path in vector_files(folder)]
 
 
 def kek_of(case: vec.Case, prefix: str = "") -> Kek:
@@ -124,11 +130,40 @@ def run_record(test: unittest.TestCase, case: vec.Case) -> None:
                      case.octets("provider-context"))
 
 
+def wraps_of(case: vec.Case) -> list[ef.Wrap]:
+    """The CMKs of an export record."""
+    pairs = (line.split(" ") for line in case.all("wrap"))
+    return [ef.Wrap(bytes.fromhex(uri), bytes.fromhex(wrapped))
+            for uri, wrapped in pairs]
+
+
+def run_export(test: unittest.TestCase, case: vec.Case) -> None:
+    """Export under the payload's KEK."""
+    payload, blob = case.octets("payload"), case.octets("envelope")
+    kek = Kek(payload[:32], int(case.one("suite"), 16))
+    record = ef.make_export_record(kek, payload[32:], wraps_of(case))
+    result = ef.export(blob, [kek_of(case)], kek, record)
+    test.assertEqual(result, case.octets("result"))
+
+
+def run_import(test: unittest.TestCase, case: vec.Case) -> None:
+    """Open with the payload that a CMK would unwrap."""
+    blob = case.octets("envelope")
+    value = ef.open_portable(blob, case.octets("payload"),
+                             case.values("context"))
+    test.assertEqual(value, case.value("value"))
+    record = ef.export_record_of(blob)
+    test.assertEqual(list(record.wraps), wraps_of(case))
+    test.assertEqual(record.provider_context, case.octets("provider-context"))
+
+
 RUNNERS = {
     "open": run_open,
     "rewrap": run_rewrap,
     "index": run_index,
     "record": run_record,
+    "export": run_export,
+    "import": run_import,
 }
 
 
@@ -147,7 +182,7 @@ class Vectors(unittest.TestCase):
             self.assertEqual(case.one("expect"), "ok")
 
     def test_every_vector(self) -> None:
-        for path in vector_files("envelope") + vector_files("keys"):
+        for path in all_files():
             with self.subTest(path.name):
                 cases = list(vec.read(path))
                 self.assertEqual(len(cases), 1)
@@ -155,7 +190,7 @@ class Vectors(unittest.TestCase):
 
     def test_every_rule_has_a_vector(self) -> None:
         rules = set(re.findall(r"^- \*\*(R\d+)\*\*", FORMAT.read_text(), re.M))
-        paths = vector_files("envelope") + vector_files("keys")
+        paths = all_files()
         cited = {next(vec.read(path)).one("rule") for path in paths}
         self.assertEqual(cited, rules - NOT_IN_BYTES)
 
@@ -295,6 +330,7 @@ class WorkedExample(unittest.TestCase):
 
     def test_page(self) -> None:
         section = FORMAT.read_text().partition("\n## 9. ")[2]
+        section = section.partition("\n## 10. ")[0]
         found = re.findall(r"^```\n(.*?)^```$", section, re.M | re.S)
         self.assertEqual(found, worked_example.blocks())
 

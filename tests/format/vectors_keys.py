@@ -198,7 +198,7 @@ def kdf_file(files: Files) -> None:
     cases = [(label, bytes([suite])) for suite in ef.SUITES for label in
              ("kek-id", "kek-wrap", "kek-record", "kek-subject")]
     cases += [(label, b"") for label in
-              ("name-record", "name-manifest", "name-id")]
+              ("name-record", "name-manifest", "name-id", "export-record")]
     cases += [("name-index", value_of(scope).part)
               for scope in ("Customer.Email", "", b"", None, 5)]
     for label, ctx in cases:

@@ -13,6 +13,8 @@ KEY = bytes(range(0x00, 0x20))
 SECRET = bytes(range(0x20, 0x40))
 DEK = bytes(range(0x40, 0x60))
 NEXT_KEY = bytes(range(0x60, 0x80))
+EXPORT_KEY = bytes(range(0x80, 0xA0))
+EXPORT_SECRET = bytes(range(0xA0, 0xC0))
 VALUE = value_of("ann@example.org")
 CONTEXT = (value_of("Customer.Email"), value_of(7))
 
@@ -113,6 +115,24 @@ def record() -> list[Field]:
     ]
 
 
+def exported() -> list[Field]:
+    """Section 11."""
+    kek = Kek(EXPORT_KEY, ef.SUITE_AES)
+    wraps = [ef.Wrap(b"keyring:app.keyring", b"a wrapped secret")]
+    export_record = ef.make_export_record(kek, EXPORT_SECRET, wraps)
+    blob = ef.export(sealed().encode(), [Kek(KEY, ef.SUITE_AES)], kek,
+                     export_record)
+    return [
+        ("payload", EXPORT_KEY + EXPORT_SECRET),
+        ("F", kek.fingerprint),
+        ("context", export_record.provider_context),
+        ("tag", export_record.tag),
+        ("record", export_record.encode()),
+        ("W", ef.parse(blob).wrap),
+        ("envelope", blob),
+    ]
+
+
 def block(fields: list[Field]) -> str:
     """Fields as text, so many bytes a line."""
     lines = []
@@ -126,7 +146,7 @@ def block(fields: list[Field]) -> str:
 
 def blocks() -> list[str]:
     """Every block, in the order of the page."""
-    makers = (keys, data, wrap, rewrapped, indexed, record)
+    makers = (keys, data, wrap, rewrapped, indexed, record, exported)
     return [block(make()) for make in makers]
 
 
