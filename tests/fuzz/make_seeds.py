@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Make the named seeds of the fuzz corpora, always the same bytes.
 
-    make_seeds.py DIR    writes DIR/parse, DIR/open_rewrap and DIR/audit
+    make_seeds.py DIR    writes DIR/parse, DIR/export_record, DIR/open_rewrap
+                         and DIR/audit
 
 Each seed is an input that a plausible mistake in the code would let through.
 The files without a readable name were found by libFuzzer, and kept because
@@ -59,6 +60,57 @@ def parse_seeds() -> Seeds:
                                                     length=length)
     for length in (0, 1, 2, 5, 13):
         seeds[f"bytes_{length}"] = good[:length]
+    return seeds
+
+
+# --- export_record: a record's layout with any bytes in it -------------------
+
+
+def wrap(uri: bytes = b"keyring:a", wrapped: bytes = b"w" * 9,
+         uri_said: int | None = None, wrapped_said: int | None = None
+         ) -> bytes:
+    """One CMK's part, with lengths that may be wrong."""
+    return (struct.pack(">H", len(uri) if uri_said is None else uri_said)
+            + uri
+            + struct.pack(">H", len(wrapped) if wrapped_said is None
+                          else wrapped_said)
+            + wrapped)
+
+
+def export_record(*wraps: bytes, version: int = 1, suite: int = 1,
+                  count: int | None = None, tag: int = 32) -> bytes:
+    """A well-formed one, if version, count and tag are not wrong."""
+    said = len(wraps) if count is None else count
+    head = bytes((version, suite)) + b"\x77" * 32 + bytes((said,))
+    return head + b"".join(wraps) + b"\x88" * tag
+
+
+def export_record_seeds() -> Seeds:
+    """Good layouts, and one fault in each of the others."""
+    seeds = {f"wraps_{n}": export_record(*[wrap()] * n)
+             for n in (0, 1, 2, 15, 16, 17)}
+    seeds |= {f"count_{n}_of_2": export_record(wrap(), wrap(), count=n)
+              for n in (0, 1, 3, 255)}
+    seeds |= {f"uri_{n}": export_record(wrap(b"u" * n))
+              for n in (0, 1, 1023, 1024)}
+    seeds |= {f"uri_1_said_{n}": export_record(wrap(b"u", uri_said=n))
+              for n in (0, 2, 12, 45, 0xFFFF)}
+    seeds |= {f"wrapped_1_said_{n}":
+              export_record(wrap(wrapped=b"w", wrapped_said=n))
+              for n in (0, 2, 33, 34, 0xFFFF)}
+    seeds |= {f"uri_byte_{byte:02x}": export_record(wrap(bytes((byte,))))
+              for byte in (0x00, 0x0A, 0x1F, 0x20, 0x7E, 0x7F, 0x80, 0xFF)}
+    seeds |= {f"tag_{n}": export_record(wrap(), tag=n) for n in (0, 31, 33)}
+    seeds |= {f"version_{n}": export_record(wrap(), version=n)
+              for n in (0, 2, 255)}
+    seeds |= {f"suite_{n}": export_record(wrap(), suite=n) for n in (0, 2, 3)}
+    seeds["wrapped_0"] = export_record(wrap(wrapped=b""))
+    for n in (8192, 8193):
+        seeds[f"bytes_{n}"] = export_record(
+            wrap(wrapped=b"w" * (n - len(export_record(wrap(wrapped=b"")))))
+        )
+    good = export_record(wrap())
+    seeds |= {f"bytes_{n}": good[:n] for n in (0, 1, 2, 33, 34, 35, 36)}
     return seeds
 
 
@@ -245,6 +297,7 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     for target, seeds in (("parse", parse_seeds()),
+                          ("export_record", export_record_seeds()),
                           ("open_rewrap", open_rewrap_seeds()),
                           ("audit", audit_seeds())):
         folder = Path(sys.argv[1]) / target
