@@ -113,7 +113,13 @@ static int unwrap_any(struct unwrap_work *w, struct ee_error *err)
         struct ee_error refusal;
         struct ee_cmk_uri uri;
 
-        if (check_allowed(w, &r->wraps[i], &uri, &refusal) != EE_OK) {
+        int allowed = check_allowed(w, &r->wraps[i], &uri, &refusal);
+
+        if (allowed == EE_NOMEM) {
+            *err = refusal;
+            return allowed;
+        }
+        if (allowed != EE_OK) {
             continue;
         }
         asked = true;

@@ -139,6 +139,18 @@ static const struct scenario scenarios[] = {
     {"rewrap", SEALED "SELECT envelope_key_rotate('pii');",
      "UPDATE t SET c = envelope_rewrap(c)",
      "UPDATE t SET c = envelope_rewrap(c); " OPENED, "a"},
+    {"reseal", SEALED "UPDATE t SET c = envelope_seal_indexed('a', 'pii', 1);",
+     "UPDATE t SET c = envelope_reseal(c, 'pii', id)",
+     "UPDATE t SET c = envelope_reseal(c, 'pii', id); " OPENED, "a"},
+    {"export", SEALED, "SELECT envelope_export(c) FROM t",
+     "SELECT group_concat(envelope_open(envelope_import(x, 'pii', 1), 1))"
+     " FROM (SELECT envelope_export(c) AS x FROM t)",
+     "a"},
+    {"import", SEALED "UPDATE t SET c = envelope_export(c);",
+     "UPDATE t SET c = envelope_import(c, 'pii', id)",
+     "UPDATE t SET c = envelope_import(c, 'pii', id) WHERE"
+     " json_extract(envelope_info(c), '$.embedded_record'); " OPENED,
+     "a"},
     {"rotate", SEALED, "SELECT envelope_key_rotate('pii')",
      "SELECT envelope_key_rotate('pii'); " OPENED, "a"},
     {"set_state", SEALED, "SELECT envelope_key_set_state('pii', 'disabled')",

@@ -207,6 +207,23 @@ class Chinook(SqlTest):
                                                inner + " ORDER")), conn)
         self.assertEqual(self.original, twice)
 
+    def test_exported_to_another_database_and_imported(self):
+        self.seal_all()
+        path = self.file("other.db")
+        conn = self.connect()
+        conn.execute("ATTACH ? AS other", (path,))
+        conn.execute("CREATE TABLE other.Customer AS SELECT CustomerId, %s"
+                     " FROM main.Customer" % ", ".join(
+                         "envelope_export({0}) AS {0}".format(c)
+                         for c in COLUMNS))
+        conn.close()
+        os.remove(self.path)
+        self.connect(path).executescript(
+            "SELECT envelope_key_create('pii', 'keyring:app.db.keyring');"
+            + update("envelope_import({0}, 'pii', 'Customer.{0}',"
+                     " CustomerId)"))
+        self.check(path)
+
 
 if __name__ == "__main__":
     unittest.main()
