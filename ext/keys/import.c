@@ -173,7 +173,7 @@ int ee_portable_import(struct ee_portable *p, struct ee_keys *k,
                        const char *schema, const struct ee_envelope *e,
                        const struct ee_portable_key **out, struct ee_error *err)
 {
-    struct ee_export_record record;
+    struct ee_export_record record = {0};
     struct unwrap_work w = {.k = k, .schema = schema, .record = &record};
     int rc = read_record(&record, e, err);
 
