@@ -13,7 +13,7 @@ set -eu
 group=${1:-test}
 build_pkgs='gcc libc6-dev make pkg-config libsqlite3-dev sqlite3 libsodium-dev
     libssl-dev'
-test_pkgs='python3 python3-cryptography'
+test_pkgs='python3 python3-cryptography openssl'
 ci_pkgs='clang clang-format clang-tidy cppcheck valgrind strace faketime git'
 
 case $group in
@@ -49,6 +49,7 @@ missing_tools() {
     "${PYTHON:-/usr/bin/python3}" -c 'import cryptography, sqlite3
 sqlite3.Connection.enable_load_extension' 2> /dev/null ||
         echo python3-with-cryptography-and-loadable-sqlite3
+    has openssl || echo openssl-command
     [ "$group" = test ] && return
     for tool in clang clang-format clang-tidy cppcheck valgrind strace \
         faketime git; do

@@ -28,7 +28,10 @@ AEADS = (
     ("xchacha20_poly1305_test.json", ("xchacha",), 192),
 )
 HMAC = "hmac_sha256_test.json"
-FILES = tuple(file for file, _, _ in AEADS) + (HMAC,)
+OAEP = ("rsa_oaep_3072_sha256_mgf1sha256_test.json",
+        "rsa_oaep_4096_sha256_mgf1sha256_test.json")
+X25519 = "x25519_test.json"
+FILES = tuple(file for file, _, _ in AEADS) + (HMAC, *OAEP, X25519)
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,34 @@ def of_hmac(path: Path) -> Iterator[Question]:
                        may_go_on=True)
 
 
+def of_oaep(path: Path) -> Iterator[Question]:
+    """The message, of the length that it has."""
+    for group, test in groups(path):
+        size = len(test["msg"]) // 2
+        words = ("oaep", group["privateKeyPkcs8"], str(size),
+                 or_dash(test["label"]), or_dash(test["ct"]))
+        valid = test["result"] == "valid"
+        yield Question(f"{path.stem} {test['tcId']}", " ".join(words),
+                       or_dash(test["msg"]) if valid else "refused")
+
+
+def of_x25519(path: Path) -> Iterator[Question]:
+    """What is shared; refused where it would be zero whatever the secret."""
+    for _, test in groups(path):
+        request = f"x25519 {test['private']} {test['public']}"
+        zero = not any(bytes.fromhex(test["shared"]))
+        yield Question(f"{path.stem} {test['tcId']}", request,
+                       "refused" if zero else test["shared"])
+
+
 def questions(folder: Path) -> Iterator[Question]:
     """All of them."""
     for file, ciphers, nonce_bits in AEADS:
         yield from of_aead(folder / file, ciphers, nonce_bits)
     yield from of_hmac(folder / HMAC)
+    for file in OAEP:
+        yield from of_oaep(folder / file)
+    yield from of_x25519(folder / X25519)
 
 
 def main() -> int:

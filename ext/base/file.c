@@ -13,7 +13,6 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,9 +93,7 @@ int ee_file_resolve(struct ee_file_path *p, const char *what, const char *path,
     return n > 0 ? EE_OK : too_long(what, path, room, err);
 }
 
-/* True when the group is the owner's own: it has the owner's number, as
- * Debian, Fedora and others make it, and no other member. */
-static bool is_private_group(const struct stat *st)
+bool ee_file_group_is_private(const struct stat *st)
 {
     static const size_t size = LOOKUP_MAX;
     char owner_text[LOOKUP_MAX];
@@ -145,7 +142,7 @@ int ee_file_check_dir(const struct ee_file_path *p, const char *what,
                        "run chmod o-w on it, or use another folder",
                        dir, what, p->shown);
     }
-    if ((st.st_mode & S_IWGRP) != 0 && !is_private_group(&st)) {
+    if ((st.st_mode & S_IWGRP) != 0 && !ee_file_group_is_private(&st)) {
         return ee_fail(err, EE_DENIED,
                        "a group can write to the folder %s of %s %s: "
                        "run chmod g-w on it, or use another folder",

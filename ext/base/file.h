@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
@@ -38,6 +39,10 @@ int ee_file_resolve(struct ee_file_path *p, const char *what, const char *path,
 int ee_file_check(const struct ee_file_path *p, const char *what,
                   const struct stat *st, mode_t forbidden,
                   struct ee_error *err) EE_CHECKED;
+
+/* True when the group of a file is the owner's own: it has the owner's number,
+ * as Debian, Fedora and others make it, and no other member. */
+bool ee_file_group_is_private(const struct stat *st);
 
 /* EE_DENIED for a folder in which somebody else could replace the file. file:
  * the one in it, or NULL when there is none. */

@@ -83,15 +83,16 @@ static void after_fork_child(void)
     (void)pthread_mutex_unlock(&arena.lock);
 }
 
-static void protect(uint8_t *pages)
+/* Lock held. */
+static void protect(uint8_t *pages, size_t n)
 {
-    if (mlock(pages, CHUNK_BYTES) != 0) {
+    if (mlock(pages, n) != 0) {
         arena.unlocked = true;
     }
-    if (madvise(pages, CHUNK_BYTES, MADV_DONTDUMP) != 0) {
+    if (madvise(pages, n, MADV_DONTDUMP) != 0) {
         arena.dumpable = true;
     }
-    if (madvise(pages, CHUNK_BYTES, MADV_WIPEONFORK) != 0) {
+    if (madvise(pages, n, MADV_WIPEONFORK) != 0) {
         arena.forkkept = true;
     }
 }
@@ -128,7 +129,7 @@ static struct chunk *add_chunk(void)
         (void)munmap(c, sizeof *c);
         return NULL;
     }
-    protect(c->pages);
+    protect(c->pages, CHUNK_BYTES);
     arena.chunks[arena.chunk_count++] = c;
     return c;
 }
@@ -180,6 +181,26 @@ void ee_cell_free(void *cell)
         }
     }
     (void)pthread_mutex_unlock(&arena.lock);
+}
+
+void *ee_secret_pages_new(size_t n)
+{
+    void *pages = map_pages(n);
+
+    if (pages != NULL) {
+        (void)pthread_mutex_lock(&arena.lock);
+        protect(pages, n);
+        (void)pthread_mutex_unlock(&arena.lock);
+    }
+    return pages;
+}
+
+void ee_secret_pages_free(void *pages, size_t n)
+{
+    if (pages != NULL) {
+        ee_wipe(pages, n);
+        (void)munmap(pages, n);
+    }
 }
 
 void ee_arena_report(struct ee_arena_report *report)

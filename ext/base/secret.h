@@ -34,6 +34,12 @@ void *ee_cell_new(void) EE_CHECKED;
 /* Wipes and gives back. NULL-safe. */
 void ee_cell_free(void *cell);
 
+/* For the rare secret that no cell can hold: n zeroed bytes in pages of their
+ * own, protected as the arena's are. Costs system calls; NULL when out of
+ * memory. Freeing wipes, takes the same n, and is NULL-safe. */
+void *ee_secret_pages_new(size_t n) EE_CHECKED;
+void ee_secret_pages_free(void *pages, size_t n);
+
 /* For envelope_debug(). */
 const char *ee_sodium_version(void);
 

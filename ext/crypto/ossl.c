@@ -17,6 +17,7 @@
  * ciphers. The host's default context and its configuration stay alone. */
 static struct {
     pthread_once_t once;
+    OSSL_LIB_CTX *ctx;
     EVP_CIPHER *gcm;
     EVP_CIPHER *ecb;
 } lib = {.once = PTHREAD_ONCE_INIT};
@@ -28,6 +29,7 @@ static void fetch_ciphers(void)
     if (ctx == NULL || OSSL_PROVIDER_load(ctx, "default") == NULL) {
         return;
     }
+    lib.ctx = ctx;
     lib.gcm = EVP_CIPHER_fetch(ctx, "AES-256-GCM", NULL);
     lib.ecb = EVP_CIPHER_fetch(ctx, "AES-256-ECB", NULL);
 }
@@ -61,6 +63,12 @@ int ee_ossl_init(struct ee_ossl *ossl)
         return -1;
     }
     return 0;
+}
+
+OSSL_LIB_CTX *ee_ossl_library(void)
+{
+    (void)pthread_once(&lib.once, fetch_ciphers);
+    return lib.ctx;
 }
 
 const char *ee_ossl_version(void)

@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 
 struct evp_cipher_ctx_st;
+struct ossl_lib_ctx_st;
 
 struct ee_ossl {
     struct evp_cipher_ctx_st *gcm; /* AES-256-GCM */
@@ -24,6 +25,10 @@ struct ee_ossl {
 /* 0, or -1 when OpenSSL is out of memory or lacks a cipher. */
 int ee_ossl_init(struct ee_ossl *ossl);
 void ee_ossl_clear(struct ee_ossl *ossl); /* NULL-safe members */
+
+/* The library context of this file, for other files of ext/crypto: made at
+ * first use, never freed. NULL when OpenSSL is out of memory. */
+struct ossl_lib_ctx_st *ee_ossl_library(void);
 
 /* For envelope_debug(). */
 const char *ee_ossl_version(void);

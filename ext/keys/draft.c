@@ -106,10 +106,11 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
                   const char *cmk, unsigned mode, struct ee_error *err)
 {
     uint8_t wrapped[EE_CMK_WRAPPED_MAX];
+    char stored[EE_CMK_URI_MAX];
     struct ee_wrap *w = NULL;
     size_t n = 0;
-    int rc = ee_keys_wrap(k, schema, cmk, &d->record, d->payload, mode, wrapped,
-                          &n, err);
+    int rc = ee_keys_wrap(k, schema, cmk, &d->record, d->payload, mode, stored,
+                          wrapped, &n, err);
 
     if (rc != EE_OK && (is_fatal(rc) || d->alone)) {
         return rc;
@@ -117,7 +118,8 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
     if (rc != EE_OK && !k->allow_partial) {
         return refuse_cmk(d, cmk, rc, err);
     }
-    w = ee_wrap_new(cmk, ee_bytes(wrapped, rc == EE_OK ? n : 0));
+    w = rc == EE_OK ? ee_wrap_new(stored, ee_bytes(wrapped, n))
+                    : ee_wrap_new(cmk, ee_bytes(wrapped, 0));
     if (w == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");
     }

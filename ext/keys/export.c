@@ -53,6 +53,7 @@ static int wrap_one(struct ee_keys *k, const struct ee_key_entry *from,
 {
     uint8_t context[EE_EXPORT_CONTEXT_BYTES];
     uint8_t wrapped[EE_CMK_WRAPPED_MAX];
+    char stored[EE_CMK_URI_MAX];
     struct ee_cmk_uri uri;
     const struct ee_cmk_call call = {.schema = from->schema,
                                      .uri = &uri,
@@ -64,10 +65,11 @@ static int wrap_one(struct ee_keys *k, const struct ee_key_entry *from,
 
     ee_export_context(context, from->kek->suite->id, f); /* FORMAT R33 */
     if (rc == EE_OK) {
-        rc = ee_keys_wrap_by(k, &call, 0, wrapped, &n, payload, err);
+        rc = ee_keys_wrap_by(k, &call, 0, stored, wrapped, &n, payload, err);
     }
     if (rc == EE_OK) {
-        ee_export_add(draft, ee_bytes(cmk, strlen(cmk)), ee_bytes(wrapped, n));
+        ee_export_add(draft, ee_bytes(stored, strlen(stored)),
+                      ee_bytes(wrapped, n));
     }
     return rc;
 }

@@ -187,15 +187,17 @@ int ee_keys_verify(struct ee_keys *k, const char *schema,
 enum ee_wrap_mode {
     EE_WRAP_MAY_CREATE = 1, /* this session named the CMK: it is allowed, and
                                a keyring or CMK that is missing is made */
-    EE_WRAP_VERIFY = 2      /* the wrap is opened again, and compared */
+    EE_WRAP_VERIFY = 2      /* the wrap is opened again, and compared, unless
+                               this session has a public key only */
 };
 
 /* Wraps a payload under a CMK. mode: enum ee_wrap_mode, or'ed. wrapped:
- * EE_CMK_WRAPPED_MAX bytes. */
+ * EE_CMK_WRAPPED_MAX bytes. stored: EE_CMK_URI_MAX bytes, the URI to keep
+ * beside it. */
 int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
                  const struct ee_key_record *r, const uint8_t *payload,
-                 unsigned mode, uint8_t *wrapped, size_t *wrapped_len,
-                 struct ee_error *err) EE_CHECKED;
+                 unsigned mode, char *stored, uint8_t *wrapped,
+                 size_t *wrapped_len, struct ee_error *err) EE_CHECKED;
 
 /* One call of one provider: is it allowed, opened, asked, closed, audited. */
 struct ee_cmk_uri;
@@ -208,9 +210,11 @@ struct ee_cmk_call {
                                 for an export */
 };
 
+/* stored: as of ee_keys_wrap(). */
 int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
-                    unsigned mode, uint8_t *wrapped, size_t *wrapped_len,
-                    const uint8_t *payload, struct ee_error *err) EE_CHECKED;
+                    unsigned mode, char *stored, uint8_t *wrapped,
+                    size_t *wrapped_len, const uint8_t *payload,
+                    struct ee_error *err) EE_CHECKED;
 int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
                       uint8_t *payload, struct ee_bytes wrapped,
                       struct ee_error *err) EE_CHECKED;

@@ -218,8 +218,9 @@ static int check_wrap(struct ee_provider *p, const uint8_t *payload,
 }
 
 int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
-                    unsigned mode, uint8_t *wrapped, size_t *wrapped_len,
-                    const uint8_t *payload, struct ee_error *err)
+                    unsigned mode, char *stored, uint8_t *wrapped,
+                    size_t *wrapped_len, const uint8_t *payload,
+                    struct ee_error *err)
 {
     const char *uri = call->uri->text;
     struct ee_session session;
@@ -232,12 +233,16 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
     }
     rc = ee_provider_open(&p, call->uri, &session.env, err);
     if (rc == EE_OK) {
+        rc = ee_provider_canonical(p, stored, call->uri, err);
+    }
+    if (rc == EE_OK) {
         rc = ee_provider_wrap(p, wrapped, wrapped_len, payload, call->context,
                               err);
     }
     rc = ee_audit_call(&k->audit, "wrap", call->schema, call->record, uri, rc,
                        err);
-    if (rc == EE_OK && (mode & EE_WRAP_VERIFY) != 0) {
+    if (rc == EE_OK && (mode & EE_WRAP_VERIFY) != 0 &&
+        ee_provider_can_unwrap(p)) {
         rc = check_wrap(p, payload, ee_bytes(wrapped, *wrapped_len),
                         call->context, err);
         rc = ee_audit_call(&k->audit, "unwrap", call->schema, call->record, uri,
@@ -250,8 +255,8 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
 
 int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
                  const struct ee_key_record *r, const uint8_t *payload,
-                 unsigned mode, uint8_t *wrapped, size_t *wrapped_len,
-                 struct ee_error *err)
+                 unsigned mode, char *stored, uint8_t *wrapped,
+                 size_t *wrapped_len, struct ee_error *err)
 {
     uint8_t context[EE_PROVIDER_CONTEXT_MAX];
     struct ee_cmk_uri uri;
@@ -265,9 +270,14 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
     if (rc == EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0) {
         rc = ee_trust_name(k, schema, cmk, err);
     }
-    return rc == EE_OK ? ee_keys_wrap_by(k, &call, mode, wrapped, wrapped_len,
-                                         payload, err)
-                       : rc;
+    if (rc == EE_OK) {
+        rc = ee_keys_wrap_by(k, &call, mode, stored, wrapped, wrapped_len,
+                             payload, err);
+    }
+    if (rc == EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0) {
+        rc = ee_trust_name(k, schema, stored, err);
+    }
+    return rc;
 }
 
 /* The entry may already hold this verified record: then nothing changed. */

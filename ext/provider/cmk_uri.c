@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define FORM "write keyring:PATH or keyring:PATH#CMK"
+#define FORM "write SCHEME:PATH, such as keyring:app.keyring"
 
 static bool in_set(char c, const char *others)
 {
@@ -118,8 +118,9 @@ static int parse_path(struct ee_cmk_uri *uri, const char **text,
     return EE_OK;
 }
 
-static int parse_name(struct ee_cmk_uri *uri, const char *text,
-                      struct ee_error *err)
+/* Behind the '#', or "" where there is none. */
+static int parse_fragment(struct ee_cmk_uri *uri, const char *text,
+                          struct ee_error *err)
 {
     size_t n = 0;
 
@@ -129,16 +130,15 @@ static int parse_name(struct ee_cmk_uri *uri, const char *text,
     }
     if (text[n] != '\0') {
         return ee_fail(err, EE_CONFIG,
-                       "the CMK name after '#' may hold letters, digits, "
-                       "'.', '_' and '-' only (write %%23 for a '#' in the "
-                       "path)");
+                       "after '#' a CMK URI may hold letters, digits, '.', "
+                       "'_' and '-' only (write %%23 for a '#' in the path)");
     }
-    if (n == 0 || n >= sizeof uri->name) {
+    if (n >= sizeof uri->fragment) {
         return ee_fail(err, EE_CONFIG,
-                       "the CMK name after '#' must have 1 to 63 "
-                       "characters: " FORM);
+                       "the CMK URI is longer than %zu characters after '#'",
+                       sizeof uri->fragment - 1);
     }
-    memcpy(uri->name, text, n + 1);
+    memcpy(uri->fragment, text, n + 1);
     return EE_OK;
 }
 
@@ -162,8 +162,12 @@ int ee_cmk_uri_parse(struct ee_cmk_uri *uri, const char *text,
     if (rc == EE_OK) {
         rc = parse_path(uri, &text, err);
     }
-    if (rc == EE_OK) {
-        rc = parse_name(uri, *text == '#' ? text + 1 : "default", err);
+    if (rc == EE_OK && *text == '#' && text[1] == '\0') {
+        rc = ee_fail(err, EE_CONFIG,
+                     "nothing follows the '#' of the CMK URI: remove it, or "
+                     "write %%23 for a '#' in the path");
+    } else if (rc == EE_OK) {
+        rc = parse_fragment(uri, *text == '#' ? text + 1 : "", err);
     }
     if (rc != EE_OK) {
         memset(uri, 0, sizeof *uri);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * cmk_uri.h: the address of a customer master key, `keyring:PATH#CMK`.
+ * cmk_uri.h: the address of a customer master key, SCHEME:PATH#FRAGMENT, such
+ * as `keyring:app.keyring#pii`.
  *
- * Splits and validates; opens nothing. PATH may hold %XX escapes (write % as
- * %25 and # as %23). Query options (`?…`) are refused: what a database names
- * must not steer how a provider is reached.
+ * Splits and validates what all schemes have in common; opens nothing. What a
+ * path and a fragment mean, and may be, is the provider's to say. PATH may
+ * hold %XX escapes (write % as %25 and # as %23). Query options (`?…`) are
+ * refused: what a database names must not steer how a provider is reached.
  */
 #ifndef EE_PROVIDER_CMK_URI_H
 #define EE_PROVIDER_CMK_URI_H
@@ -14,13 +16,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define EE_CMK_URI_MAX 1024
+#define EE_CMK_URI_MAX      1024
+#define EE_CMK_FRAGMENT_MAX 128
 
 struct ee_cmk_uri {
     char text[EE_CMK_URI_MAX]; /* as given, for messages and storage */
     char scheme[16];
-    char path[EE_CMK_URI_MAX]; /* decoded; relative or absolute */
-    char name[64];             /* the CMK; "default" when not given */
+    char path[EE_CMK_URI_MAX];          /* decoded; relative or absolute */
+    char fragment[EE_CMK_FRAGMENT_MAX]; /* "" when not given */
 };
 
 /* Parses text; names the mistake. Never reads beyond the first NUL. */

@@ -41,7 +41,24 @@ static void keyring_close(struct ee_provider *p)
     sqlite3_free(kp);
 }
 
-static struct keyring_provider *provider_new(const char *name,
+/* The fragment of the URI names the CMK. */
+static int read_name(char *name, const struct ee_cmk_uri *uri,
+                     struct ee_error *err)
+{
+    const char *given = uri->fragment[0] != '\0' ? uri->fragment : "default";
+    const size_t n = strlen(given);
+
+    if (n >= EE_CMK_NAME_MAX) {
+        return ee_fail(err, EE_CONFIG,
+                       "the CMK name after '#' must have 1 to %d characters: "
+                       "write keyring:PATH or keyring:PATH#CMK",
+                       EE_CMK_NAME_MAX - 1);
+    }
+    memcpy(name, given, n + 1);
+    return EE_OK;
+}
+
+static struct keyring_provider *provider_new(const struct ee_cmk_uri *uri,
                                              struct ee_error *err)
 {
     struct keyring_provider *kp = sqlite3_malloc64(sizeof *kp);
@@ -52,7 +69,10 @@ static struct keyring_provider *provider_new(const char *name,
     }
     memset(kp, 0, sizeof *kp);
     kp->base.cls = &ee_keyring_provider;
-    (void)snprintf(kp->name, sizeof kp->name, "%s", name);
+    if (read_name(kp->name, uri, err) != EE_OK) {
+        keyring_close(&kp->base);
+        return NULL;
+    }
     kp->keyring.keys = ee_cell_new();
     if (kp->keyring.keys == NULL || ee_ossl_init(&kp->keyring.ossl) != 0) {
         (void)ee_fail(err, EE_NOMEM, "out of memory for a keyring");
@@ -136,12 +156,13 @@ static int keyring_open(struct ee_provider **out, const struct ee_cmk_uri *uri,
 {
     uint8_t salt[EE_KEYRING_SALT_BYTES] = {0};
     struct ee_secret *secret = NULL; /* secret: freed at out */
-    struct keyring_provider *kp = provider_new(uri->name, err);
+    struct keyring_provider *kp = provider_new(uri, err);
     struct ee_keyring *k = kp != NULL ? &kp->keyring : NULL;
     int rc = EE_NOMEM;
 
     *out = NULL;
     if (kp == NULL) {
+        rc = err->code;
         goto out;
     }
     rc = ee_keyring_resolve(&k->path, uri->path, env->base_dir, err);

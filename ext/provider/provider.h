@@ -37,6 +37,17 @@ struct ee_provider_class {
     int (*open)(struct ee_provider **out, const struct ee_cmk_uri *uri,
                 const struct ee_provider_env *env, struct ee_error *err);
 
+    /* Optional, else NULL: always. False when this session can wrap under the
+     * CMK and not unwrap: it has a public key, or no right to decrypt. Costs
+     * nothing and asks nobody. */
+    bool (*can_unwrap)(const struct ee_provider *p);
+
+    /* Optional, else NULL: the URI as given. Writes the URI to store with what
+     * is wrapped (EE_CMK_URI_MAX bytes), which names this very CMK for ever: a
+     * file's key pinned, an alias resolved. */
+    int (*canonical)(const struct ee_provider *p, char *out,
+                     const struct ee_cmk_uri *uri, struct ee_error *err);
+
     /* Wraps payload (EE_PAYLOAD_BYTES) under the CMK's current version.
      * context is authenticated. Writes at most EE_CMK_WRAPPED_MAX bytes. */
     int (*wrap)(struct ee_provider *p, uint8_t *wrapped, size_t *wrapped_len,
@@ -73,6 +84,10 @@ struct ee_provider {
 int ee_provider_open(struct ee_provider **out, const struct ee_cmk_uri *uri,
                      const struct ee_provider_env *env,
                      struct ee_error *err) EE_CHECKED;
+bool ee_provider_can_unwrap(const struct ee_provider *p);
+int ee_provider_canonical(const struct ee_provider *p, char *out,
+                          const struct ee_cmk_uri *uri,
+                          struct ee_error *err) EE_CHECKED;
 int ee_provider_wrap(struct ee_provider *p, uint8_t *wrapped,
                      size_t *wrapped_len, const uint8_t *payload,
                      struct ee_bytes context, struct ee_error *err) EE_CHECKED;

@@ -7,6 +7,7 @@
  */
 #include "base/secret.h"
 #include "provider/keyring.h"
+#include "provider/pem.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 /* Adding a provider: its file, this line, and a row in PROVIDERS.md. */
 const struct ee_provider_class *const ee_providers[] = {
     &ee_keyring_provider,
+    &ee_pem_provider,
     NULL,
 };
 
@@ -46,6 +48,21 @@ int ee_provider_open(struct ee_provider **out, const struct ee_cmk_uri *uri,
     return ee_fail(err, EE_CONFIG,
                    "no provider for %s: in this build, which has %s",
                    uri->scheme, schemes);
+}
+
+bool ee_provider_can_unwrap(const struct ee_provider *p)
+{
+    return p->cls->can_unwrap == NULL || p->cls->can_unwrap(p);
+}
+
+int ee_provider_canonical(const struct ee_provider *p, char *out,
+                          const struct ee_cmk_uri *uri, struct ee_error *err)
+{
+    if (p->cls->canonical != NULL) {
+        return p->cls->canonical(p, out, uri, err);
+    }
+    memcpy(out, uri->text, sizeof uri->text);
+    return EE_OK;
 }
 
 int ee_provider_wrap(struct ee_provider *p, uint8_t *wrapped,

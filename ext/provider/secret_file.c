@@ -5,18 +5,42 @@
  */
 #include "provider/secret_file.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+static int check_mode(const struct stat *st, const char *what,
+                      enum ee_file_rule rule, struct ee_error *err)
+{
+    const unsigned shown = (unsigned)(st->st_mode & 0777);
+
+    if (rule == EE_FILE_PUBLIC) {
+        if ((st->st_mode & S_IWOTH) != 0 ||
+            ((st->st_mode & S_IWGRP) != 0 && !ee_file_group_is_private(st))) {
+            return ee_fail(err, EE_DENIED,
+                           "others may change the file of %s (mode %03o): run "
+                           "chmod go-w on it",
+                           what, shown);
+        }
+        return EE_OK;
+    }
+    if ((st->st_mode & (rule == EE_FILE_SECRET ? 0077 : 0007)) != 0) {
+        return ee_fail(err, EE_DENIED,
+                       "others may read the file of %s (mode %03o): run "
+                       "chmod 600 on it",
+                       what, shown);
+    }
+    return EE_OK;
+}
 
 /* A service's credentials belong to root or to the service, and are opened to
  * it by group or ACL. Any other secret file is the caller's alone. */
-static int check(int fd, const char *what, bool credential,
+static int check(int fd, const char *what, enum ee_file_rule rule,
                  struct ee_error *err)
 {
-    mode_t forbidden = credential ? 0007 : 0077;
     uid_t me = geteuid();
     struct stat st;
 
@@ -27,19 +51,14 @@ static int check(int fd, const char *what, bool credential,
     if (!S_ISREG(st.st_mode)) {
         return ee_fail(err, EE_DENIED, "%s must name a regular file", what);
     }
-    if (st.st_uid != me && me != 0 && !(credential && st.st_uid == 0)) {
+    if (st.st_uid != me && me != 0 &&
+        !(rule != EE_FILE_SECRET && st.st_uid == 0)) {
         return ee_fail(err, EE_DENIED,
                        "the file of %s belongs to another user: copy it and "
                        "own the copy",
                        what);
     }
-    if ((st.st_mode & forbidden) != 0) {
-        return ee_fail(err, EE_DENIED,
-                       "others may read the file of %s (mode %03o): run "
-                       "chmod 600 on it",
-                       what, (unsigned)(st.st_mode & 0777));
-    }
-    return EE_OK;
+    return check_mode(&st, what, rule, err);
 }
 
 static int read_all(int fd, uint8_t *out, size_t size, size_t *n,
@@ -70,7 +89,8 @@ static int read_all(int fd, uint8_t *out, size_t size, size_t *n,
 }
 
 int ee_secret_file_read(uint8_t *out, size_t size, size_t *n, const char *path,
-                        const char *what, bool credential, struct ee_error *err)
+                        const char *what, enum ee_file_rule rule,
+                        struct ee_error *err)
 {
     /* O_NONBLOCK: opening a FIFO must not wait before it is refused */
     int fd =
@@ -86,7 +106,7 @@ int ee_secret_file_read(uint8_t *out, size_t size, size_t *n, const char *path,
         return ee_fail(err, EE_CONFIG, "cannot open the file of %s: %s", what,
                        strerror(errno));
     }
-    rc = check(fd, what, credential, err);
+    rc = check(fd, what, rule, err);
     if (rc == EE_OK) {
         rc = read_all(fd, out, size, n, what, err);
     }

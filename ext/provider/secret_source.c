@@ -8,10 +8,8 @@
 #include "provider/secret_source.h"
 
 #include "base/secret.h"
-#include "provider/secret_file.h"
 #include "provider/terminal.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +17,19 @@
 
 _Static_assert(sizeof(struct ee_secret) <= EE_CELL_BYTES, "fits in a cell");
 
-/* Where a secret is, not what it is. */
-struct source {
-    const char *what;  /* for messages; NULL: no source is set */
-    const char *value; /* secret: in the environment, which is not ours */
-    char path[PATH_MAX];
-    bool credential;
+static const struct setting {
+    const char *value; /* the secret itself; NULL: never in the environment */
+    const char *file;  /* names a file */
+    const char *credential;
+} settings[] = {
+    [EE_SECRET_PASSPHRASE] = {"ENVELOPE_PASSPHRASE", "ENVELOPE_PASSPHRASE_FILE",
+                              "envelope_passphrase"},
+    [EE_SECRET_KEYFILE] = {NULL, "ENVELOPE_KEYFILE", "envelope_keyfile"},
+    [EE_SECRET_PEM_PASSPHRASE] = {"ENVELOPE_PEM_PASSPHRASE",
+                                  "ENVELOPE_PEM_PASSPHRASE_FILE",
+                                  "envelope_pem_passphrase"},
+    [EE_SECRET_PEM_KEYFILE] = {NULL, "ENVELOPE_PEM_KEYFILE",
+                               "envelope_pem_keyfile"},
 };
 
 /* True when the variable is set. An empty one is a mistake to be told. */
@@ -39,8 +44,8 @@ static bool variable(const char *name, const char **value, int *rc,
     return *value != NULL;
 }
 
-static int source_file(struct source *s, const char *path, const char *what,
-                       struct ee_error *err)
+static int source_file(struct ee_secret_place *s, const char *path,
+                       const char *what, struct ee_error *err)
 {
     int n = snprintf(s->path, sizeof s->path, "%s", path);
 
@@ -52,7 +57,7 @@ static int source_file(struct source *s, const char *path, const char *what,
 }
 
 /* A credential counts as set when the service has it. */
-static int find_credential(struct source *s, const char *name,
+static int find_credential(struct ee_secret_place *s, const char *name,
                            struct ee_error *err)
 {
     const char *dir = secure_getenv("CREDENTIALS_DIRECTORY");
@@ -68,40 +73,33 @@ static int find_credential(struct source *s, const char *name,
     }
     if (lstat(s->path, &st) == 0) {
         s->what = name;
-        s->credential = true;
+        s->rule = EE_FILE_CREDENTIAL;
     }
     return EE_OK;
 }
 
-static int find(struct source *s, int kind, struct ee_error *err)
+int ee_secret_find(struct ee_secret_place *s, int kind, struct ee_error *err)
 {
+    const struct setting *names = &settings[kind];
     const char *value = NULL; /* secret: in the environment */
     int rc = EE_OK;
 
     s->what = NULL;
     s->value = NULL;
-    s->credential = false;
-    if (kind == EE_SECRET_KEYFILE) {
-        if (variable("ENVELOPE_KEYFILE", &value, &rc, err)) {
-            return rc != EE_OK ? rc
-                               : source_file(s, value, "ENVELOPE_KEYFILE", err);
-        }
-        return find_credential(s, "envelope_keyfile", err);
-    }
-    if (variable("ENVELOPE_PASSPHRASE", &value, &rc, err)) {
-        s->what = "ENVELOPE_PASSPHRASE";
+    s->rule = EE_FILE_SECRET;
+    if (names->value != NULL && variable(names->value, &value, &rc, err)) {
+        s->what = names->value;
         s->value = value;
         return rc;
     }
-    if (variable("ENVELOPE_PASSPHRASE_FILE", &value, &rc, err)) {
-        return rc != EE_OK
-                   ? rc
-                   : source_file(s, value, "ENVELOPE_PASSPHRASE_FILE", err);
+    if (variable(names->file, &value, &rc, err)) {
+        return rc != EE_OK ? rc : source_file(s, value, names->file, err);
     }
-    return find_credential(s, "envelope_passphrase", err);
+    return find_credential(s, names->credential, err);
 }
 
-static int read_passphrase(struct ee_secret *secret, const struct source *s,
+static int read_passphrase(struct ee_secret *secret,
+                           const struct ee_secret_place *s,
                            struct ee_error *err)
 {
     uint8_t *b = secret->bytes;
@@ -111,7 +109,7 @@ static int read_passphrase(struct ee_secret *secret, const struct source *s,
         memcpy(b, s->value, secret->n);
     } else {
         int rc = ee_secret_file_read(b, sizeof secret->bytes, &secret->n,
-                                     s->path, s->what, s->credential, err);
+                                     s->path, s->what, s->rule, err);
 
         if (rc != EE_OK) {
             return rc;
@@ -133,12 +131,11 @@ static int read_passphrase(struct ee_secret *secret, const struct source *s,
     return EE_OK;
 }
 
-static int read_keyfile(struct ee_secret *secret, const struct source *s,
-                        struct ee_error *err)
+static int read_keyfile(struct ee_secret *secret,
+                        const struct ee_secret_place *s, struct ee_error *err)
 {
-    int rc =
-        ee_secret_file_read(secret->bytes, sizeof secret->bytes, &secret->n,
-                            s->path, s->what, s->credential, err);
+    int rc = ee_secret_file_read(secret->bytes, sizeof secret->bytes,
+                                 &secret->n, s->path, s->what, s->rule, err);
 
     if (rc == EE_OK && secret->n != 32) {
         rc = ee_fail(err, EE_CONFIG,
@@ -149,14 +146,19 @@ static int read_keyfile(struct ee_secret *secret, const struct source *s,
     return rc;
 }
 
-static int ask(struct ee_secret *secret, const char *keyring,
+static const char *noun(int kind)
+{
+    return kind == EE_SECRET_PEM_PASSPHRASE ? "PEM file" : "keyring";
+}
+
+static int ask(struct ee_secret *secret, const char *locked,
                struct ee_error *err)
 {
     char prompt[320];
     int rc = EE_OK;
 
     (void)snprintf(prompt, sizeof prompt,
-                   "Passphrase of keyring %s: ", keyring);
+                   "Passphrase of %s %s: ", noun(secret->kind), locked);
     rc = ee_terminal_ask(secret->bytes, EE_SECRET_MAX, &secret->n, prompt, err);
     if (rc == EE_OK && secret->n == 0) {
         rc = ee_fail(err, EE_DENIED, "the passphrase typed is empty");
@@ -184,8 +186,9 @@ static int ask_again(const struct ee_secret *first, struct ee_error *err)
 }
 
 /* Reads the source, or asks when none is set. */
-static int obtain(struct ee_secret **out, const struct source *s, int kind,
-                  const char *keyring, bool twice, struct ee_error *err)
+static int obtain(struct ee_secret **out, const struct ee_secret_place *s,
+                  int kind, const char *locked, bool twice,
+                  struct ee_error *err)
 {
     struct ee_secret *secret = ee_cell_new(); /* secret: handed on or freed */
     int rc = EE_OK;
@@ -199,7 +202,7 @@ static int obtain(struct ee_secret **out, const struct source *s, int kind,
     } else if (s->what != NULL) {
         rc = read_passphrase(secret, s, err);
     } else {
-        rc = ask(secret, keyring, err);
+        rc = ask(secret, locked, err);
         if (rc == EE_OK && twice) {
             rc = ask_again(secret, err);
         }
@@ -212,11 +215,11 @@ static int obtain(struct ee_secret **out, const struct source *s, int kind,
     return EE_OK;
 }
 
-int ee_secret_to_open(struct ee_secret **out, int kind, const char *keyring,
+int ee_secret_to_open(struct ee_secret **out, int kind, const char *locked,
                       bool may_prompt, struct ee_error *err)
 {
-    struct source s;
-    int rc = find(&s, kind, err);
+    struct ee_secret_place s;
+    int rc = ee_secret_find(&s, kind, err);
 
     *out = NULL;
     if (rc != EE_OK) {
@@ -226,27 +229,26 @@ int ee_secret_to_open(struct ee_secret **out, int kind, const char *keyring,
         return ee_fail(err, EE_DENIED,
                        "keyring %s is locked with a key file: set "
                        "ENVELOPE_KEYFILE to its path",
-                       keyring);
+                       locked);
     }
     if (s.what == NULL && !(may_prompt && ee_terminal_present())) {
-        return ee_fail(err, EE_DENIED,
-                       "keyring %s is locked with a passphrase: set "
-                       "ENVELOPE_PASSPHRASE_FILE or ENVELOPE_PASSPHRASE",
-                       keyring);
+        return ee_fail(
+            err, EE_DENIED, "%s %s is locked with a passphrase: set %s or %s",
+            noun(kind), locked, settings[kind].file, settings[kind].value);
     }
-    return obtain(out, &s, kind, keyring, false, err);
+    return obtain(out, &s, kind, locked, false, err);
 }
 
 int ee_secret_to_create(struct ee_secret **out, const char *keyring,
                         bool may_prompt, struct ee_error *err)
 {
-    struct source phrase;
-    struct source file;
-    int rc = find(&phrase, EE_SECRET_PASSPHRASE, err);
+    struct ee_secret_place phrase;
+    struct ee_secret_place file;
+    int rc = ee_secret_find(&phrase, EE_SECRET_PASSPHRASE, err);
 
     *out = NULL;
     if (rc == EE_OK) {
-        rc = find(&file, EE_SECRET_KEYFILE, err);
+        rc = ee_secret_find(&file, EE_SECRET_KEYFILE, err);
     }
     if (rc != EE_OK) {
         return rc;

@@ -12,6 +12,9 @@
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -174,6 +177,19 @@ static const struct scenario scenarios[] = {
     {"cmk_rotate", SEALED,
      "SELECT envelope_cmk_rotate((SELECT cmks FROM envelope_keys))",
      "SELECT envelope_key_rotate('pii'); " OPENED, "a"},
+    {"create under PEM files", "SELECT 1;",
+     "SELECT envelope_key_create('pii', 'pem:rsa.pem', 'pem:x.pem')",
+     "SELECT envelope_key_create('new', 'pem:x.pem', 'pem:rsa.pem');"
+     " SELECT count(*) FROM envelope_keys WHERE name = 'new'",
+     "1"},
+    {"open under an RSA key",
+     "SELECT envelope_key_create('pii', 'pem:rsa.pem');" TABLE
+     "INSERT INTO t VALUES(1, envelope_seal('a', 'pii', 1));",
+     OPENED, OPENED, "a"},
+    {"open under an X25519 key with a passphrase",
+     "SELECT envelope_key_create('pii', 'pem:x.pem');" TABLE
+     "INSERT INTO t VALUES(1, envelope_seal('a', 'pii', 1));",
+     OPENED, OPENED, "a"},
     {"blind index", SEALED,
      "SELECT envelope_seal_indexed('a', 'pii', 's', 1),"
      " envelope_blind_index('a', 'pii', 's')",
@@ -366,6 +382,28 @@ static void make_key_file(void)
     (void)unsetenv("ENVELOPE_CMK");
 }
 
+static void make_pem_file(const char *name, EVP_PKEY *key,
+                          const EVP_CIPHER *cipher)
+{
+    FILE *f = fopen(in_folder(name), "w");
+
+    if (f == NULL || key == NULL || fchmod(fileno(f), 0600) != 0 ||
+        PEM_write_PKCS8PrivateKey(f, key, cipher, "phrase", 6, NULL, NULL) !=
+            1) {
+        exit(2);
+    }
+    (void)fclose(f);
+    EVP_PKEY_free(key);
+}
+
+static void make_pem_files(void)
+{
+    make_pem_file("rsa.pem", EVP_RSA_gen(3072), NULL);
+    make_pem_file("x.pem", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"),
+                  EVP_aes_256_cbc());
+    (void)setenv("ENVELOPE_PEM_PASSPHRASE", "phrase", 1);
+}
+
 int main(int argc, char **argv)
 {
     long total = 0;
@@ -375,6 +413,7 @@ int main(int argc, char **argv)
         return 2;
     }
     make_key_file();
+    make_pem_files();
     for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
         if (argc > 1 && strcmp(argv[1], scenarios[i].name) != 0) {
             continue;
@@ -385,6 +424,8 @@ int main(int argc, char **argv)
     (void)printf("# %ld runs\n", total);
     remove_files();
     (void)unlink(in_folder("key"));
+    (void)unlink(in_folder("rsa.pem"));
+    (void)unlink(in_folder("x.pem"));
     (void)rmdir(folder);
     return done();
 }

@@ -25,6 +25,9 @@ AT_LEAST = {
     "chacha20_poly1305_test": 300,
     "xchacha20_poly1305_test": 300,
     "hmac_sha256_test": 170,
+    "rsa_oaep_3072_sha256_mgf1sha256_test": 37,
+    "rsa_oaep_4096_sha256_mgf1sha256_test": 37,
+    "x25519_test": 518,
 }
 
 
@@ -73,6 +76,15 @@ class Wycheproof(unittest.TestCase):
     def test_hmac_sha256(self) -> None:
         """ee_hmac()."""
         self.ask("hmac_sha256_test")
+
+    def test_rsa_oaep(self) -> None:
+        """ee_rsa_open(), with keys that ee_pubkey_load() reads."""
+        self.ask("rsa_oaep_3072_sha256_mgf1sha256_test")
+        self.ask("rsa_oaep_4096_sha256_mgf1sha256_test")
+
+    def test_x25519(self) -> None:
+        """Under the sealed box."""
+        self.ask("x25519_test")
 
 
 if __name__ == "__main__":

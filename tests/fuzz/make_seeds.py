@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Make the named seeds of the fuzz corpora, always the same bytes.
 
-    make_seeds.py DIR    writes DIR/parse, DIR/export_record, DIR/open_rewrap
-                         and DIR/audit
+    make_seeds.py DIR    writes DIR/parse, DIR/export_record, DIR/open_rewrap,
+                         DIR/audit and DIR/pem
 
 Each seed is an input that a plausible mistake in the code would let through.
 The files without a readable name were found by libFuzzer, and kept because
@@ -14,6 +14,7 @@ they reach something that no other does:
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import struct
 import sys
@@ -291,6 +292,34 @@ def audit_seeds() -> Seeds:
     return seeds
 
 
+# --- pem: files of tests/vectors/pem, what is in them, and wraps -------------
+
+PEM = Path(__file__).resolve().parents[1] / "vectors" / "pem"
+
+
+def pem_seeds() -> Seeds:
+    """Whole, without base64, and cut; and the heads of wraps."""
+    seeds = {}
+    for path in sorted(PEM.iterdir()):
+        text = path.read_bytes()
+        body = b"".join(text.split(b"\n")[1:-2])
+        der = base64.b64decode(body)
+        name = path.name.replace(".", "_")
+        seeds[name] = text
+        seeds[f"{name}_cut"] = text[:-10]
+        seeds[f"{name}_der"] = der
+        seeds[f"{name}_der_cut"] = der[:-1]
+        seeds[f"{name}_twice"] = text + text
+    seeds["rsa_pem_numbers"] = seeds["rsa_pem_der"][26:]  # PKCS#1
+    seeds["certificate"] = seeds["rsa_pub"].replace(b"PUBLIC KEY",
+                                                    b"CERTIFICATE")
+    for version, algorithm, size in ((1, 1, 384), (1, 2, 144), (2, 1, 384),
+                                     (1, 3, 144), (1, 2, 0)):
+        seeds[f"wrap_{version}_{algorithm}_{size}"] = (
+            bytes((version, algorithm)) + b"\x11" * 32 + b"\x22" * size)
+    return seeds
+
+
 def main() -> int:
     """The command line."""
     if len(sys.argv) != 2:
@@ -299,7 +328,8 @@ def main() -> int:
     for target, seeds in (("parse", parse_seeds()),
                           ("export_record", export_record_seeds()),
                           ("open_rewrap", open_rewrap_seeds()),
-                          ("audit", audit_seeds())):
+                          ("audit", audit_seeds()),
+                          ("pem", pem_seeds())):
         folder = Path(sys.argv[1]) / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

@@ -7,6 +7,10 @@
  *     open CIPHER KEY NONCE AAD SEALED     prints the message, or `refused`
  *     hmac KEY MESSAGE                     prints the tag
  *     kdf KEY LABEL CONTEXT                prints the key; LABEL is a word
+ *     oaep PKCS8 LENGTH LABEL SEALED       prints the message, or `refused`;
+ *                                          RSA, by ee_rsa_open()
+ *     x25519 SECRET POINT                  prints what is shared, or `refused`,
+ *                                          by the call under libsodium's box
  *
  * Bytes are hexadecimal, `-` when there are none. CIPHER is one of
  *
@@ -21,6 +25,8 @@
 #include "base/text.h"
 #include "crypto/gcm.h"
 #include "crypto/kdf.h"
+#include "crypto/pubkey.h"
+#include "crypto/rsa.h"
 #include "crypto/suite.h"
 
 #include <sodium.h>
@@ -234,6 +240,53 @@ static void run_keyed(const char *key_word, const char *label,
     drop(message);
 }
 
+/* ---- public keys ---- */
+
+static void run_oaep(char **words)
+{
+    struct ee_bytes pkcs8 = unhex(words[1]);
+    struct ee_bytes label = unhex(words[3]);
+    struct ee_bytes sealed = unhex(words[4]);
+    const size_t n = strtoul(words[2], NULL, 10);
+    uint8_t out[EE_RSA_BYTES_MAX];
+    struct ee_pubkey key;
+    struct ee_error err;
+
+    if (n > sizeof out ||
+        ee_pubkey_load(&key, EE_PEM_PRIVATE, (uint8_t *)pkcs8.p, pkcs8.n, "it",
+                       &err) != EE_OK) {
+        stop("not an RSA key");
+    }
+    if (sealed.n == key.rsa_bytes &&
+        ee_rsa_open(key.rsa, key.rsa_bytes, out, n, label, sealed.p) == 0) {
+        print(ee_bytes(out, n));
+    } else {
+        (void)printf("refused\n");
+    }
+    ee_pubkey_clear(&key);
+    drop(pkcs8);
+    drop(label);
+    drop(sealed);
+}
+
+static void run_x25519(char **words)
+{
+    struct ee_bytes secret = unhex(words[1]);
+    struct ee_bytes point = unhex(words[2]);
+    uint8_t shared[EE_X25519_BYTES];
+
+    if (secret.n != sizeof shared || point.n != sizeof shared) {
+        stop("X25519 takes 32 bytes");
+    }
+    if (crypto_scalarmult(shared, secret.p, point.p) == 0) {
+        print(ee_bytes(shared, sizeof shared));
+    } else {
+        (void)printf("refused\n");
+    }
+    drop(secret);
+    drop(point);
+}
+
 static void run(char **words, size_t n)
 {
     if (n == 6 && strcmp(words[0], "seal") == 0) {
@@ -244,6 +297,10 @@ static void run(char **words, size_t n)
         run_keyed(words[1], NULL, words[2]);
     } else if (n == 4 && strcmp(words[0], "kdf") == 0) {
         run_keyed(words[1], words[2], words[3]);
+    } else if (n == 5 && strcmp(words[0], "oaep") == 0) {
+        run_oaep(words);
+    } else if (n == 3 && strcmp(words[0], "x25519") == 0) {
+        run_x25519(words);
     } else {
         stop("not understood");
     }
