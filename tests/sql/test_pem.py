@@ -131,6 +131,36 @@ class Pem(SqlTest):
         os.environ["ENVELOPE_PEM_KEYFILE"] = self.private
         self.check_opens(blob)
 
+    def test_rewrap_moves_a_key_to_a_recovery_key(self):
+        blob = self.sealed("keyring:app.keyring")
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_rewrap('pii',"
+                       " 'keyring:app.keyring', 'pem:rec.pub')")
+        self.assertRegex(self.stored()[1], r"^pem:rec\.pub#sha256-")
+        self.one(conn, "SELECT envelope_key_rewrap('pii')")
+        conn.close()
+        os.unlink(self.file("app.keyring"))
+        os.environ["ENVELOPE_PEM_KEYFILE"] = self.private
+        self.check_opens(blob)
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_rewrap('pii', 'pem:rec.pem')")
+        conn.close()
+        del os.environ["ENVELOPE_PEM_KEYFILE"]
+        self.check_opens(blob)
+
+    def test_a_swapped_file_gets_no_wrap_by_allow_partial(self):
+        self.sealed("keyring:app.keyring", "pem:rec.pub")
+        _, other = self.pair("other", "-algorithm", "X25519")
+        shutil.copy(other, self.public)
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_config('allow_partial', 'on')")
+        self.one(conn, "SELECT envelope_key_rotate('pii')")
+        rows = self.plain().execute(
+            "SELECT cmk, length(wrapped) FROM envelope_key_wrap"
+            " WHERE cmk LIKE 'pem:%' ORDER BY length(wrapped)").fetchall()
+        self.assertEqual(0, rows[0][1])
+        self.assertEqual(rows[1][0], rows[0][0])
+
     def test_a_swapped_file_is_refused(self):
         blob = self.sealed("keyring:app.keyring", "pem:rec.pub")
         _, other = self.pair("other", "-algorithm", "X25519")

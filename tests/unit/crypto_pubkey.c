@@ -202,6 +202,51 @@ static EVP_PKEY_CTX *oaep(EVP_PKEY *key, bool decrypts, const char *label)
     return ctx;
 }
 
+/* RSA without padding, by OpenSSL. */
+static void raw(EVP_PKEY *key, bool decrypts, uint8_t *out, const uint8_t *in,
+                size_t n)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    size_t size = n;
+
+    if (ctx == NULL ||
+        (decrypts ? EVP_PKEY_decrypt_init(ctx) : EVP_PKEY_encrypt_init(ctx)) !=
+            1 ||
+        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) != 1 ||
+        (decrypts ? EVP_PKEY_decrypt(ctx, out, &size, in, n)
+                  : EVP_PKEY_encrypt(ctx, out, &size, in, n)) != 1) {
+        abort();
+    }
+    EVP_PKEY_CTX_free(ctx);
+}
+
+/* A padded message whose first byte is 1 (Manger's oracle), and ciphertexts
+ * that are no number below the modulus. */
+static void first_byte(EVP_PKEY *theirs, const struct ee_pubkey *ours)
+{
+    const struct ee_bytes label = ee_bytes("a label", 7);
+    const size_t k = ours->rsa_bytes;
+    uint8_t sealed[EE_RSA_BYTES_MAX];
+    uint8_t em[EE_RSA_BYTES_MAX];
+    uint8_t out[4];
+
+    if (ee_rsa_seal(ours->rsa, k, sealed, label, ee_bytes("text", 4)) != 0) {
+        abort();
+    }
+    raw(theirs, true, em, sealed, k);
+    raw(theirs, false, sealed, em, k);
+    ok(ee_rsa_open(ours->rsa, k, out, 4, label, sealed) == 0,
+       "a padded message that was sealed anew opens");
+    em[0] = 1;
+    raw(theirs, false, sealed, em, k);
+    ok(ee_rsa_open(ours->rsa, k, out, 4, label, sealed) == 1 &&
+           ee_is_zero(out, sizeof out),
+       "but not when its first byte is 1");
+    memset(sealed, 0xFF, k);
+    ok(ee_rsa_open(ours->rsa, k, out, 4, label, sealed) == 1,
+       "a ciphertext above the modulus is not authentic");
+}
+
 /* Of every length that there is room for, 0 too. */
 static void agrees_with_openssl(void)
 {
@@ -246,6 +291,7 @@ static void agrees_with_openssl(void)
                0 &&
            ee_rsa_open(ours.rsa, K, out, MOST + 1, label, sealed) != 0,
        "a message that is too long is refused");
+    first_byte(theirs, &ours);
     ee_pubkey_clear(&ours);
     OPENSSL_free(der);
     EVP_PKEY_free(theirs);
