@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "crypto/der.h"
+#include "crypto/pbes2.h"
 #include "crypto/pubkey.h"
 #include "crypto/rsa.h"
 #include "tap.h"
@@ -103,6 +104,36 @@ static void bit_lengths(void)
            ee_rsa_bits(ee_bytes(n + 2, 1)) == 8 &&
            ee_rsa_bits(ee_bytes(n, 0)) == 0,
        "bits of a modulus");
+}
+
+/* ---- PBES2 ---- */
+
+/* PBKDF2 with HMAC-SHA-1, AES-256-CBC, and an IV of 16 bytes or of 15. */
+static void encrypted_keys(void)
+{
+    static const char *const right =
+        "3046304106092a864886f70d01050d3034"
+        "301306092a864886f70d01050c30060401aa020101"
+        "301d060960864801650304012a041000112233445566778899aabbccddeeff"
+        "0401bb";
+    static const char *const short_iv =
+        "3045304006092a864886f70d01050d3033"
+        "301306092a864886f70d01050c30060401aa020101"
+        "301c060960864801650304012a040f00112233445566778899aabbccddee"
+        "0401bb";
+    uint8_t der[128];
+    struct ee_pbes2 p;
+    size_t n = unhex(der, right);
+
+    ok(ee_pbes2_parse(&p, ee_bytes(der, n)) && p.iterations == 1 &&
+           p.salt.n == 1 && p.iv.n == 16 && p.iv.p[15] == 0xFF &&
+           p.data.n == 1 && p.key_bytes == 32 &&
+           strcmp(p.digest, "SHA1") == 0 &&
+           strcmp(p.cipher, "AES-256-CBC") == 0,
+       "reads an encrypted key's parameters");
+    n = unhex(der, short_iv);
+    ok(!ee_pbes2_parse(&p, ee_bytes(der, n)) && p.cipher == NULL,
+       "refuses an IV of 15 bytes");
 }
 
 /* ---- X25519: RFC 7748 sections 5.2 and 6.1 ---- */
@@ -307,6 +338,7 @@ int main(void)
     numbers();
     small_numbers();
     bit_lengths();
+    encrypted_keys();
     rfc7748();
     loads_x25519();
     agrees_with_openssl();
