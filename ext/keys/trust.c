@@ -59,11 +59,13 @@ static bool same_path(struct ee_bytes folder, const char *a, const char *b)
     return a[0] == '/' ? joins(folder, b, a) : joins(folder, a, b);
 }
 
-static bool same_cmk(struct ee_bytes folder, const struct ee_cmk_uri *a,
-                     const struct ee_cmk_uri *b)
+/* allowed: what the session trusts. asked: what a database names. */
+static bool same_cmk(struct ee_bytes folder, const struct ee_cmk_uri *allowed,
+                     const struct ee_cmk_uri *asked)
 {
-    return strcmp(a->scheme, b->scheme) == 0 && strcmp(a->name, b->name) == 0 &&
-           same_path(folder, a->path, b->path);
+    return strcmp(allowed->scheme, asked->scheme) == 0 &&
+           same_path(folder, allowed->path, asked->path) &&
+           ee_provider_covers(allowed, asked);
 }
 
 /* Parses one word of a list. */

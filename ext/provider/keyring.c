@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DEFAULT_CMK "default"
+
 struct keyring_provider {
     struct ee_provider base; /* must be first */
     struct ee_keyring keyring;
@@ -45,7 +47,7 @@ static void keyring_close(struct ee_provider *p)
 static int read_name(char *name, const struct ee_cmk_uri *uri,
                      struct ee_error *err)
 {
-    const char *given = uri->fragment[0] != '\0' ? uri->fragment : "default";
+    const char *given = uri->fragment[0] != '\0' ? uri->fragment : DEFAULT_CMK;
     const size_t n = strlen(given);
 
     if (n >= EE_CMK_NAME_MAX) {
@@ -285,6 +287,7 @@ static int keyring_destroy(struct ee_provider *p, uint32_t version,
 
 const struct ee_provider_class ee_keyring_provider = {
     .scheme = "keyring",
+    .default_fragment = DEFAULT_CMK,
     .open = keyring_open,
     .wrap = keyring_wrap,
     .unwrap = keyring_unwrap,

@@ -33,6 +33,10 @@ struct ee_provider;
 struct ee_provider_class {
     const char *scheme; /* "keyring" */
 
+    /* What a URI without a fragment means. NULL: the fragment is a check of
+     * what the path leads to, and a URI without one leaves that open. */
+    const char *default_fragment;
+
     /* On success *out must be closed. On failure *out is NULL. */
     int (*open)(struct ee_provider **out, const struct ee_cmk_uri *uri,
                 const struct ee_provider_env *env, struct ee_error *err);
@@ -79,6 +83,11 @@ struct ee_provider_class {
 struct ee_provider {
     const struct ee_provider_class *cls;
 };
+
+/* Does the fragment of `allowed`, which somebody trusts, cover the one of
+ * `asked`? Scheme and path are the same. */
+bool ee_provider_covers(const struct ee_cmk_uri *allowed,
+                        const struct ee_cmk_uri *asked);
 
 /* Finds the provider of a URI's scheme and opens it. */
 int ee_provider_open(struct ee_provider **out, const struct ee_cmk_uri *uri,

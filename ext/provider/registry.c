@@ -33,16 +33,46 @@ static void list_schemes(char *out, size_t size)
     }
 }
 
+/* NULL when this build has no such provider. */
+static const struct ee_provider_class *class_of(const struct ee_cmk_uri *uri)
+{
+    for (size_t i = 0; ee_providers[i] != NULL; i++) {
+        if (strcmp(ee_providers[i]->scheme, uri->scheme) == 0) {
+            return ee_providers[i];
+        }
+    }
+    return NULL;
+}
+
+static const char *fragment_of(const struct ee_cmk_uri *uri,
+                               const char *otherwise)
+{
+    return uri->fragment[0] != '\0' ? uri->fragment : otherwise;
+}
+
+bool ee_provider_covers(const struct ee_cmk_uri *allowed,
+                        const struct ee_cmk_uri *asked)
+{
+    const struct ee_provider_class *cls = class_of(allowed);
+    const char *otherwise = cls != NULL ? cls->default_fragment : "";
+
+    if (otherwise == NULL && allowed->fragment[0] == '\0') {
+        return true;
+    }
+    otherwise = otherwise != NULL ? otherwise : "";
+    return strcmp(fragment_of(allowed, otherwise),
+                  fragment_of(asked, otherwise)) == 0;
+}
+
 int ee_provider_open(struct ee_provider **out, const struct ee_cmk_uri *uri,
                      const struct ee_provider_env *env, struct ee_error *err)
 {
+    const struct ee_provider_class *cls = class_of(uri);
     char schemes[128];
 
     *out = NULL;
-    for (size_t i = 0; ee_providers[i] != NULL; i++) {
-        if (strcmp(ee_providers[i]->scheme, uri->scheme) == 0) {
-            return ee_providers[i]->open(out, uri, env, err);
-        }
+    if (cls != NULL) {
+        return cls->open(out, uri, env, err);
     }
     list_schemes(schemes, sizeof schemes);
     return ee_fail(err, EE_CONFIG,

@@ -44,6 +44,9 @@ class Pem(SqlTest):
     def setUp(self):
         super().setUp()
         self.private, self.public = self.pair("rec", *self.kind)
+        os.environ["ENVELOPE_CMKS"] = (
+            "keyring:app.keyring pem:rec.pem pem:rec.pub pem:other.pub"
+            " pem:locked.pem")
 
     def pair(self, name, *kind):
         private, public = make_pair(name, *kind)
@@ -65,6 +68,21 @@ class Pem(SqlTest):
     def stored(self):
         return [c for (c,) in self.plain().execute(
             "SELECT cmk FROM envelope_key_wrap ORDER BY key_id, position")]
+
+    def test_a_file_that_the_session_does_not_allow_is_not_opened(self):
+        """The database names it, and anybody may have written that."""
+        blob = self.sealed("pem:rec.pem")
+        pinned = self.stored()[0]
+        for allowed in (None, "pem:other.pub", pinned[:-1] + ("0" if pinned[-1] != "0" else "1"),
+                        pinned.replace("rec.pem", "rec.pub")):
+            os.environ.pop("ENVELOPE_CMKS", None)
+            if allowed:
+                os.environ["ENVELOPE_CMKS"] = allowed
+            self.refuses_open("is not allowed in this session",
+                              self.connect(), blob)
+        for allowed in ("pem:rec.pem", pinned, "pem:" + self.private):
+            os.environ["ENVELOPE_CMKS"] = allowed
+            self.check_opens(blob)
 
     def test_a_private_key_does_it_all(self):
         blob = self.sealed("pem:rec.pem")
