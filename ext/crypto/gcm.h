@@ -13,7 +13,7 @@
 
 /* Messages from this many bytes on go to OpenSSL; `make bench` shows the
  * crossover. */
-#define EE_GCM_LONG 2048
+#define EE_GCM_LONG 1024
 
 /* Does a message of n bytes go to OpenSSL here? */
 bool ee_gcm_is_long(size_t n);

@@ -5,70 +5,33 @@
 #include "crypto/ossl.h"
 
 #include "base/secret.h"
+#include "crypto/ossl_cipher.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/provider.h>
-#include <pthread.h>
-#include <stdbool.h>
+#include <openssl/params.h>
 
-/* One library context for the process: made once, never freed, so that a
- * connection closed after OpenSSL's own exit handler still finds its
- * ciphers. The host's default context and its configuration stay alone. */
-static struct {
-    pthread_once_t once;
-    OSSL_LIB_CTX *ctx;
-    EVP_CIPHER *gcm;
-    EVP_CIPHER *ecb;
-} lib = {.once = PTHREAD_ONCE_INIT};
+#define GCM (&ee_aes_256_gcm)
+#define ECB (&ee_aes_256_ecb)
 
-static void fetch_ciphers(void)
-{
-    OSSL_LIB_CTX *ctx = OSSL_LIB_CTX_new();
+#define NONCE_BYTES 12
 
-    if (ctx == NULL || OSSL_PROVIDER_load(ctx, "default") == NULL) {
-        return;
-    }
-    lib.ctx = ctx;
-    lib.gcm = EVP_CIPHER_fetch(ctx, "AES-256-GCM", NULL);
-    lib.ecb = EVP_CIPHER_fetch(ctx, "AES-256-ECB", NULL);
-}
-
-/* Padding stays as it is: it matters to nobody here, and a context that has
- * it switched off switches it off again at every key, for 60 ns. */
-static EVP_CIPHER_CTX *new_context(const EVP_CIPHER *cipher)
-{
-    static const uint8_t zero[EE_KEY_BYTES];
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-
-    if (ctx != NULL && EVP_EncryptInit_ex2(ctx, cipher, zero, NULL, NULL)) {
-        return ctx;
-    }
-    EVP_CIPHER_CTX_free(ctx);
-    return NULL;
-}
+static const uint8_t zero_key[EE_KEY_BYTES];
 
 int ee_ossl_init(struct ee_ossl *ossl)
 {
     ossl->gcm = NULL;
     ossl->ecb = NULL;
-    (void)pthread_once(&lib.once, fetch_ciphers);
-    if (lib.gcm == NULL || lib.ecb == NULL) {
+    if (!ee_ossl_ciphers_found()) {
         return -1;
     }
-    ossl->gcm = new_context(lib.gcm);
-    ossl->ecb = new_context(lib.ecb);
+    ossl->gcm = GCM->new_context(GCM->provider);
+    ossl->ecb = ECB->new_context(ECB->provider);
     if (ossl->gcm == NULL || ossl->ecb == NULL) {
         ee_ossl_clear(ossl);
         return -1;
     }
     return 0;
-}
-
-OSSL_LIB_CTX *ee_ossl_library(void)
-{
-    (void)pthread_once(&lib.once, fetch_ciphers);
-    return lib.ctx;
 }
 
 const char *ee_ossl_version(void)
@@ -78,45 +41,37 @@ const char *ee_ossl_version(void)
 
 void ee_ossl_clear(struct ee_ossl *ossl)
 {
-    EVP_CIPHER_CTX_free(ossl->gcm);
-    EVP_CIPHER_CTX_free(ossl->ecb);
+    if (ossl->gcm != NULL) {
+        GCM->free_context(ossl->gcm);
+    }
+    if (ossl->ecb != NULL) {
+        ECB->free_context(ossl->ecb);
+    }
     ossl->gcm = NULL;
     ossl->ecb = NULL;
 }
 
-/* Keys the context with zeros and runs a byte through it, so that schedule,
- * hash subkey, counter and key stream of the last message are overwritten. */
-static void scrub_gcm(EVP_CIPHER_CTX *ctx)
+/* A new key has GCM forget all of the last message: the key schedule, the
+ * hash subkey and its table, counter and key stream. */
+static void scrub_gcm(void *ctx)
 {
-    static const uint8_t zero[EE_KEY_BYTES];
-    uint8_t byte = 0;
-    int n = 0;
-
-    (void)EVP_EncryptInit_ex2(ctx, NULL, zero, zero, NULL);
-    (void)EVP_EncryptUpdate(ctx, &byte, &n, zero, 1);
+    (void)GCM->encrypt_init(ctx, zero_key, sizeof zero_key, NULL, 0, NULL);
 }
 
-/* EVP counts in int; SQLite's values are shorter than 2^31 bytes, but the
- * headroom of an envelope could pass it, so long input goes in pieces. */
-static int update(EVP_CIPHER_CTX *ctx, uint8_t *out, struct ee_bytes in,
-                  bool encrypt)
+/* out == NULL: in is associated data. */
+static int update(void *ctx, uint8_t *out, struct ee_bytes in)
 {
-    const size_t piece = (size_t)1 << 30;
-    int n = 0;
+    size_t n = 0;
 
-    while (in.n > 0) {
-        size_t len = in.n < piece ? in.n : piece;
-        int ok = encrypt ? EVP_EncryptUpdate(ctx, out, &n, in.p, (int)len)
-                         : EVP_DecryptUpdate(ctx, out, &n, in.p, (int)len);
+    return in.n == 0 || GCM->update(ctx, out, &n, in.n, in.p, in.n) == 1 ? 0
+                                                                         : -1;
+}
 
-        if (ok != 1) {
-            return -1;
-        }
-        in.p += len;
-        in.n -= len;
-        out = out != NULL ? out + len : NULL;
-    }
-    return 0;
+/* Where OpenSSL writes a tag to, or reads it from. */
+static OSSL_PARAM tag_param(uint8_t *tag)
+{
+    return OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag,
+                                             EE_TAG_BYTES);
 }
 
 int ee_ossl_gcm_seal_parts(struct ee_ossl *ossl, uint8_t *c, uint8_t *tag,
@@ -124,21 +79,21 @@ int ee_ossl_gcm_seal_parts(struct ee_ossl *ossl, uint8_t *c, uint8_t *tag,
                            struct ee_bytes aad, const struct ee_bytes *parts,
                            size_t count)
 {
-    EVP_CIPHER_CTX *ctx = ossl->gcm;
-    uint8_t none[16];
-    int n = 0;
+    void *ctx = ossl->gcm;
+    OSSL_PARAM get_tag[] = {tag_param(tag), OSSL_PARAM_construct_end()};
+    size_t n = 0;
     int rc = -1;
 
-    if (EVP_EncryptInit_ex2(ctx, NULL, key, nonce, NULL) == 1) {
-        rc = update(ctx, NULL, aad, true);
+    if (GCM->encrypt_init(ctx, key, EE_KEY_BYTES, nonce, NONCE_BYTES, NULL) ==
+        1) {
+        rc = update(ctx, NULL, aad);
     }
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = update(ctx, c, parts[i], true);
+        rc = update(ctx, c, parts[i]);
         c += parts[i].n;
     }
-    if (rc == 0 && (EVP_EncryptFinal_ex(ctx, none, &n) != 1 ||
-                    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG,
-                                        EE_TAG_BYTES, tag) != 1)) {
+    if (rc == 0 && (GCM->final(ctx, NULL, &n, 0) != 1 ||
+                    GCM->get_params(ctx, get_tag) != 1)) {
         rc = -1;
     }
     scrub_gcm(ctx);
@@ -156,20 +111,19 @@ int ee_ossl_gcm_open(struct ee_ossl *ossl, uint8_t *m, const uint8_t *key,
                      const uint8_t *nonce, struct ee_bytes aad,
                      struct ee_bytes c, const uint8_t *tag)
 {
-    EVP_CIPHER_CTX *ctx = ossl->gcm;
+    void *ctx = ossl->gcm;
     uint8_t expect[EE_TAG_BYTES];
-    uint8_t none[16];
-    int n = 0;
+    OSSL_PARAM set_tag[] = {tag_param(expect), OSSL_PARAM_construct_end()};
+    size_t n = 0;
     int rc = -1;
 
     for (int i = 0; i < EE_TAG_BYTES; i++) {
-        expect[i] = tag[i]; /* EVP wants it writable */
+        expect[i] = tag[i]; /* OSSL_PARAM wants it writable */
     }
-    if (EVP_DecryptInit_ex2(ctx, NULL, key, nonce, NULL) == 1 &&
-        update(ctx, NULL, aad, false) == 0 && update(ctx, m, c, false) == 0 &&
-        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, EE_TAG_BYTES, expect) ==
-            1 &&
-        EVP_DecryptFinal_ex(ctx, none, &n) == 1) {
+    if (GCM->decrypt_init(ctx, key, EE_KEY_BYTES, nonce, NONCE_BYTES,
+                          set_tag) == 1 &&
+        update(ctx, NULL, aad) == 0 && update(ctx, m, c) == 0 &&
+        GCM->final(ctx, NULL, &n, 0) == 1) {
         rc = 0;
     } else {
         ee_wipe(m, c.n);
@@ -181,15 +135,14 @@ int ee_ossl_gcm_open(struct ee_ossl *ossl, uint8_t *m, const uint8_t *key,
 int ee_ossl_aes_blocks(struct ee_ossl *ossl, uint8_t *out, const uint8_t *key,
                        const uint8_t *in, size_t n)
 {
-    static const uint8_t zero[EE_KEY_BYTES];
-    EVP_CIPHER_CTX *ctx = ossl->ecb;
-    int len = 0;
+    void *ctx = ossl->ecb;
+    size_t len = 0;
     int rc = -1;
 
-    if (EVP_EncryptInit_ex2(ctx, NULL, key, NULL, NULL) == 1 &&
-        EVP_EncryptUpdate(ctx, out, &len, in, (int)(n * 16)) == 1) {
+    if (ECB->encrypt_init(ctx, key, EE_KEY_BYTES, NULL, 0, NULL) == 1 &&
+        ECB->update(ctx, out, &len, n * 16, in, n * 16) == 1) {
         rc = 0;
     }
-    (void)EVP_EncryptInit_ex2(ctx, NULL, zero, NULL, NULL);
+    (void)ECB->encrypt_init(ctx, zero_key, sizeof zero_key, NULL, 0, NULL);
     return rc;
 }

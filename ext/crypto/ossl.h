@@ -4,8 +4,7 @@
  *
  * The contexts live in OpenSSL's heap, which is neither locked nor wiped. So
  * no key stays in them: every call ends by keying them with zeros, which
- * overwrites the key schedule, the hash subkey and its table. OpenSSL runs in
- * a library context of its own and never touches the host's default one.
+ * overwrites the key schedule, the hash subkey and its table.
  *
  * One struct ee_ossl belongs to one connection and one thread at a time.
  */
@@ -14,12 +13,11 @@
 
 #include "base/bytes.h"
 
-struct evp_cipher_ctx_st;
 struct ossl_lib_ctx_st;
 
 struct ee_ossl {
-    struct evp_cipher_ctx_st *gcm; /* AES-256-GCM */
-    struct evp_cipher_ctx_st *ecb; /* AES-256, one block at a time */
+    void *gcm; /* context of AES-256-GCM */
+    void *ecb; /* context of AES-256, one block at a time */
 };
 
 /* 0, or -1 when OpenSSL is out of memory or lacks a cipher. */

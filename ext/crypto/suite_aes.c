@@ -37,11 +37,11 @@ out:
 static int derive(struct ee_ossl *o, const struct ee_wrap_key *k, uint8_t *kx,
                   const uint8_t *nonce)
 {
-    uint8_t m[2 * EE_AES_BLOCK] = {0, 1, 0x58, 0};
+    uint8_t m[2 * EE_AES_BLOCK] = {
+        [1] = 1, [2] = 0x58, [EE_AES_BLOCK + 1] = 2, [EE_AES_BLOCK + 2] = 0x58};
 
     memcpy(m + 4, nonce, 12);
-    memcpy(m + EE_AES_BLOCK, m, EE_AES_BLOCK);
-    m[EE_AES_BLOCK + 1] = 2;
+    memcpy(m + EE_AES_BLOCK + 4, nonce, 12);
     for (int i = 0; i < EE_AES_BLOCK; i++) {
         m[i] ^= k->k1[i];
         m[EE_AES_BLOCK + i] ^= k->k1[i];
@@ -75,16 +75,30 @@ static int unwrap(struct ee_ossl *o, const struct ee_wrap_key *k, uint8_t *out,
     return rc;
 }
 
+/* The value's own bytes are read where they are, but for those that fill up a
+ * block: OpenSSL does the rest of a broken one byte by byte. */
+static int seal_long(struct ee_ossl *o, uint8_t *buf, size_t n, size_t at,
+                     struct ee_bytes value, const uint8_t *dek,
+                     struct ee_bytes aad)
+{
+    const size_t gap = (EE_AES_BLOCK - at % EE_AES_BLOCK) % EE_AES_BLOCK;
+    const size_t copied = gap < value.n ? gap : value.n;
+    struct ee_bytes parts[] = {ee_bytes(buf, at + copied), value,
+                               ee_bytes(buf + at + value.n, n - at - value.n)};
+
+    if (copied > 0) {
+        memcpy(buf + at, value.p, copied);
+        parts[1] = ee_bytes(value.p + copied, value.n - copied);
+    }
+    return ee_ossl_gcm_seal_parts(o, buf, buf + n, dek, zero_nonce, aad, parts,
+                                  sizeof parts / sizeof parts[0]);
+}
+
 static int seal(struct ee_ossl *o, uint8_t *buf, size_t n, size_t at,
                 struct ee_bytes value, const uint8_t *dek, struct ee_bytes aad)
 {
-    const struct ee_bytes parts[] = {
-        ee_bytes(buf, at), value,
-        ee_bytes(buf + at + value.n, n - at - value.n)};
-
     if (ee_gcm_is_long(n)) {
-        return ee_ossl_gcm_seal_parts(o, buf, buf + n, dek, zero_nonce, aad,
-                                      parts, sizeof parts / sizeof parts[0]);
+        return seal_long(o, buf, n, at, value, dek, aad);
     }
     if (value.n > 0) {
         memcpy(buf + at, value.p, value.n);
