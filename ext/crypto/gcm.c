@@ -9,10 +9,17 @@
 
 #include <sodium.h>
 
-/* Where it decrypts eight blocks at once, libsodium 1.0.18 leaves round keys
- * on the stack, two of which are the key: tests/unit/crypto_memory.c. */
-#define SPILLS_FROM (8 * 16)
+/* What libsodium 1.0.18 leaves on the stack: round keys, two of which are the
+ * key, where it does eight blocks at once; and the key stream of the last
+ * block where that is not whole. tests/unit/crypto_memory.c finds both. */
 #define SPILL_BYTES 1536
+
+static void clear_spill(size_t n)
+{
+    if (n >= (size_t)8 * EE_AES_BLOCK || n % EE_AES_BLOCK != 0) {
+        sodium_stackzero(SPILL_BYTES);
+    }
+}
 
 bool ee_gcm_is_long(size_t n)
 {
@@ -22,11 +29,15 @@ bool ee_gcm_is_long(size_t n)
 int ee_gcm_seal(struct ee_ossl *ossl, uint8_t *out, const uint8_t *key,
                 const uint8_t *nonce, struct ee_bytes aad, struct ee_bytes m)
 {
+    int rc = 0;
+
     if (ee_gcm_is_long(m.n)) {
         return ee_ossl_gcm_seal(ossl, out, out + m.n, key, nonce, aad, m);
     }
-    return crypto_aead_aes256gcm_encrypt(out, NULL, m.p, m.n, aad.p, aad.n,
-                                         NULL, nonce, key);
+    rc = crypto_aead_aes256gcm_encrypt(out, NULL, m.p, m.n, aad.p, aad.n, NULL,
+                                       nonce, key);
+    clear_spill(m.n);
+    return rc;
 }
 
 int ee_gcm_open(struct ee_ossl *ossl, uint8_t *out, const uint8_t *key,
@@ -41,9 +52,7 @@ int ee_gcm_open(struct ee_ossl *ossl, uint8_t *out, const uint8_t *key,
     }
     rc = crypto_aead_aes256gcm_decrypt(out, NULL, NULL, in.p, in.n, aad.p,
                                        aad.n, nonce, key);
-    if (n >= SPILLS_FROM) {
-        sodium_stackzero(SPILL_BYTES);
-    }
+    clear_spill(n);
     if (rc != 0) {
         ee_wipe(out, n);
     }

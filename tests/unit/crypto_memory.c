@@ -268,15 +268,16 @@ static void add_block(struct scan_needles *n, enum scan_kind kind,
     scan_add(n, kind, whole, 16);
 }
 
-static void run_evp(const EVP_CIPHER *cipher, uint8_t *out, size_t n,
-                    const uint8_t *key)
+static const uint8_t zeros[64];
+
+static void run_evp(const EVP_CIPHER *cipher, uint8_t *out, const uint8_t *in,
+                    size_t n, const uint8_t *key)
 {
-    static const uint8_t zeros[64];
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int len = 0;
 
     if (ctx == NULL || EVP_EncryptInit_ex(ctx, cipher, NULL, key, zeros) != 1 ||
-        EVP_EncryptUpdate(ctx, out, &len, zeros, (int)n) != 1) {
+        EVP_EncryptUpdate(ctx, out, &len, in, (int)n) != 1) {
         abort();
     }
     EVP_CIPHER_CTX_free(ctx);
@@ -293,8 +294,23 @@ static void add_aes(struct scan_needles *n, enum scan_kind kind,
     for (size_t i = 0; i < 15; i++) {
         add_block(n, kind, w + 16 * i);
     }
-    run_evp(EVP_aes_256_ecb(), h, sizeof h, key);
+    run_evp(EVP_aes_256_ecb(), h, zeros, sizeof h, key);
     add_block(n, kind, h);
+}
+
+/* GCM's key stream for a nonce of zeros, at the blocks that a context may
+ * still hold: the one that hides the tag, and the last of P (n bytes). */
+static void add_key_stream(struct scan_needles *n, const uint8_t *dek,
+                           size_t plain_n)
+{
+    const size_t last = 2 + (plain_n - 1) / 16;
+    const uint8_t counters[32] = {
+        [15] = 1, [30] = (uint8_t)(last >> 8), [31] = (uint8_t)last};
+    uint8_t stream[32];
+
+    run_evp(EVP_aes_256_ecb(), stream, counters, sizeof stream, dek);
+    add_block(n, SCAN_DEK, stream);
+    add_block(n, SCAN_DEK, stream + 16);
 }
 
 /* A key, and Poly1305's one-time key: the first 32 bytes of block 0. */
@@ -303,7 +319,7 @@ static void add_chacha(struct scan_needles *n, enum scan_kind kind,
 {
     uint8_t poly[32];
 
-    run_evp(EVP_chacha20(), poly, sizeof poly, key);
+    run_evp(EVP_chacha20(), poly, zeros, sizeof poly, key);
     scan_add(n, kind, key, EE_KEY_BYTES);
     scan_add(n, kind, poly, sizeof poly);
 }
@@ -361,6 +377,7 @@ static void needles(void *arg, struct scan_needles *n)
     add_key(n, SCAN_DEK, dek);
     ee_kdf(kw, kek->kek, "kek-wrap", ee_bytes(&job->suite, 1));
     if (job->suite == 1) {
+        add_key_stream(n, dek, job->value_n + 33);
         add_xaes_key(n, kek, kw, e.data.p);
     }
     add_key(n, SCAN_KEK, kw);
