@@ -58,80 +58,11 @@ uint64_t ee_read_u64(struct ee_reader *r)
     return read_uint(r, 8);
 }
 
-struct ee_writer ee_writer(uint8_t *out, size_t size)
-{
-    return (struct ee_writer){.p = out, .left = size, .used = 0, .bad = false};
-}
-
-/* Takes n bytes, or turns bad and gives NULL. */
-static inline uint8_t *take(struct ee_writer *w, size_t n)
-{
-    uint8_t *p = w->p;
-
-    if (w->bad || n > w->left) {
-        w->bad = true;
-        return NULL;
-    }
-    w->p += n;
-    w->left -= n;
-    w->used += n;
-    return p;
-}
-
 void ee_write_bytes(struct ee_writer *w, struct ee_bytes v)
 {
-    uint8_t *p = take(w, v.n);
+    uint8_t *p = ee_write_room(w, v.n);
 
     if (p != NULL && v.n > 0) {
         memcpy(p, v.p, v.n);
-    }
-}
-
-/* The compiler makes one byte swap and one store of each of these. */
-
-void ee_write_u8(struct ee_writer *w, uint8_t v)
-{
-    uint8_t *p = take(w, 1);
-
-    if (p != NULL) {
-        *p = v;
-    }
-}
-
-void ee_write_u16(struct ee_writer *w, uint16_t v)
-{
-    uint8_t *p = take(w, 2);
-
-    if (p != NULL) {
-        p[0] = (uint8_t)(v >> 8);
-        p[1] = (uint8_t)v;
-    }
-}
-
-void ee_write_u32(struct ee_writer *w, uint32_t v)
-{
-    uint8_t *p = take(w, 4);
-
-    if (p != NULL) {
-        p[0] = (uint8_t)(v >> 24);
-        p[1] = (uint8_t)(v >> 16);
-        p[2] = (uint8_t)(v >> 8);
-        p[3] = (uint8_t)v;
-    }
-}
-
-void ee_write_u64(struct ee_writer *w, uint64_t v)
-{
-    uint8_t *p = take(w, 8);
-
-    if (p != NULL) {
-        p[0] = (uint8_t)(v >> 56);
-        p[1] = (uint8_t)(v >> 48);
-        p[2] = (uint8_t)(v >> 40);
-        p[3] = (uint8_t)(v >> 32);
-        p[4] = (uint8_t)(v >> 24);
-        p[5] = (uint8_t)(v >> 16);
-        p[6] = (uint8_t)(v >> 8);
-        p[7] = (uint8_t)v;
     }
 }

@@ -18,9 +18,20 @@
 #define HAVE_AESNI 0
 #endif
 
+/* Asked five times for each value, so the answer is kept. */
 bool ee_aes_instructions(void)
 {
-    return HAVE_AESNI && crypto_aead_aes256gcm_is_available() == 1;
+    static int answer; /* 0: not asked yet; else 1 or -1 */
+    int a = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+
+    if (a == 0) {
+        a = HAVE_AESNI && sodium_init() >= 0 &&
+                    crypto_aead_aes256gcm_is_available() == 1
+                ? 1
+                : -1;
+        __atomic_store_n(&answer, a, __ATOMIC_RELAXED);
+    }
+    return a > 0;
 }
 
 #if HAVE_AESNI

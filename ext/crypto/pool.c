@@ -10,7 +10,8 @@
 #include <sodium.h>
 #include <string.h>
 
-#define POOL_BYTES     1024
+/* with the next key, two of the 512 bytes that ChaCha20 makes at once */
+#define POOL_BYTES     (1024 - EE_KEY_BYTES)
 #define REFILLS_A_SEED 64
 
 /* All of it is zero in a forked child and when new: left == 0 is "empty",

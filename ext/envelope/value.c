@@ -5,24 +5,18 @@
 #include "envelope/value.h"
 
 #include "base/secret.h"
-#include "base/wire.h"
 
+#include <endian.h>
 #include <string.h>
 
 static struct ee_value number(uint8_t type, uint64_t bits)
 {
-    struct ee_value v = {.type = type};
-    struct ee_writer w = ee_writer(v.number, sizeof v.number);
-
-    ee_write_u64(&w, bits);
-    return v;
+    return (struct ee_value){.type = type, .number = htobe64(bits)};
 }
 
 static uint64_t number_bits(const struct ee_value *v)
 {
-    struct ee_reader r = ee_reader(ee_bytes(v->number, sizeof v->number));
-
-    return ee_read_u64(&r);
+    return be64toh(v->number);
 }
 
 struct ee_value ee_value_null(void)
@@ -43,14 +37,27 @@ struct ee_value ee_value_real(double v)
     return number(EE_REAL, bits);
 }
 
+/* Field by field: gcc 12 copies a literal that holds a struct through the
+ * stack, and waits for it, in every row. */
+static struct ee_value borrowed(uint8_t type, struct ee_bytes bytes)
+{
+    struct ee_value v;
+
+    v.type = type;
+    v.number = 0;
+    v.bytes.p = bytes.p;
+    v.bytes.n = bytes.n;
+    return v;
+}
+
 struct ee_value ee_value_text(struct ee_bytes utf8)
 {
-    return (struct ee_value){.type = EE_TEXT, .bytes = utf8};
+    return borrowed(EE_TEXT, utf8);
 }
 
 struct ee_value ee_value_blob(struct ee_bytes bytes)
 {
-    return (struct ee_value){.type = EE_BLOB, .bytes = bytes};
+    return borrowed(EE_BLOB, bytes);
 }
 
 void ee_value_wipe(struct ee_value *v)
@@ -65,7 +72,7 @@ static bool is_number(uint8_t type)
 
 struct ee_bytes ee_value_body(const struct ee_value *v)
 {
-    return is_number(v->type) ? ee_bytes(v->number, sizeof v->number)
+    return is_number(v->type) ? ee_bytes(&v->number, sizeof v->number)
                               : v->bytes;
 }
 
@@ -81,11 +88,11 @@ bool ee_value_decode(struct ee_value *v, uint8_t type, struct ee_bytes body)
 {
     if (is_number(type) && body.n == EE_NUMBER_BYTES) {
         *v = (struct ee_value){.type = type};
-        memcpy(v->number, body.p, EE_NUMBER_BYTES);
+        memcpy(&v->number, body.p, EE_NUMBER_BYTES);
         return !is_nan(v);
     }
     if (type == EE_TEXT || type == EE_BLOB) {
-        *v = (struct ee_value){.type = type, .bytes = body};
+        *v = borrowed(type, body);
         return true;
     }
     return false; /* FORMAT R12 */

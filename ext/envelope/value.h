@@ -23,8 +23,8 @@ enum ee_type {
  * as secret as what it came from: wipe with ee_value_wipe(). */
 struct ee_value {
     uint8_t type;
-    uint8_t number[EE_NUMBER_BYTES]; /* INTEGER and REAL, big-endian */
-    struct ee_bytes bytes;           /* TEXT and BLOB */
+    uint64_t number;       /* INTEGER and REAL, big-endian in memory */
+    struct ee_bytes bytes; /* TEXT and BLOB */
 };
 
 struct ee_value ee_value_null(void);

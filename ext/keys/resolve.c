@@ -163,26 +163,35 @@ static int check_opens(struct ee_keys *k, const char *schema,
                : ee_audit_denied(&k->audit, moment, "open", schema, r, rc, err);
 }
 
+/* Looks in the databases, and loads what is there. */
+static int find_id(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
+                   struct ee_key_entry **out, struct ee_error *err)
+{
+    struct id_search s = {.k = k, .key_id = key_id};
+    int rc = search_id(&s, err);
+
+    if (rc == EE_OK) { /* before a provider is asked */
+        rc = check_opens(k, s.schema, &s.record, moment, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_keys_load(k, s.schema, &s.record, &s.manifest, out, err);
+    }
+    if (rc == EE_OK) {
+        (*out)->checked = k->moment;
+    } else {
+        ee_statements_renew(&k->statements);
+    }
+    return rc;
+}
+
 int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
                      struct ee_key_entry **out, struct ee_error *err)
 {
-    struct id_search s = {.k = k, .key_id = key_id};
     struct ee_key_entry *e = ee_cache_by_id(&k->cache, key_id);
     int rc = EE_OK;
 
     if (e == NULL || !is_fresh(k, e, e->checked, moment)) {
-        rc = search_id(&s, err);
-        if (rc == EE_OK) { /* before a provider is asked */
-            rc = check_opens(k, s.schema, &s.record, moment, err);
-        }
-        if (rc == EE_OK) {
-            rc = ee_keys_load(k, s.schema, &s.record, &s.manifest, &e, err);
-        }
-        if (rc == EE_OK) {
-            e->checked = k->moment;
-        } else {
-            ee_statements_renew(&k->statements);
-        }
+        rc = find_id(k, key_id, moment, &e, err);
     }
     if (rc == EE_OK && !e->openable) {
         rc = check_opens(k, e->schema, &e->record, moment, err);

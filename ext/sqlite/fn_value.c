@@ -21,9 +21,10 @@ static int fail_arguments(const char *usage, struct ee_error *err)
 static void fn_seal(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_call call = ee_call(ctx, "envelope_seal");
-    struct ee_error err = {0};
+    struct ee_error err;
     int rc = EE_OK;
 
+    ee_error_none(&err);
     if (argc < 2) {
         rc = fail_arguments("envelope_seal(value, key [, context...])", &err);
     } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
@@ -70,9 +71,10 @@ static void fn_open(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     const struct ee_call call = ee_call(ctx, "envelope_open");
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err = {0};
+    struct ee_error err;
     int rc = EE_OK;
 
+    ee_error_none(&err);
     if (argc < 1) {
         rc = fail_arguments("envelope_open(blob [, context...])", &err);
     } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
@@ -158,9 +160,10 @@ static void fn_rewrap(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     const struct ee_call call = ee_call(ctx, "envelope_rewrap");
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err = {0};
+    struct ee_error err;
     int rc = EE_OK;
 
+    ee_error_none(&err);
     if (argc < 1 || argc > 2) {
         rc = fail_arguments("envelope_rewrap(blob [, key])", &err);
     } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {

@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define TAKES       1000000
-#define SLICES      32 /* handed out between refills */
+#define SLICES      31 /* handed out between refills */
 #define REFILLS     64 /* between seeds */
 #define REFILL_SIZE (EE_KEY_BYTES + SLICES * EE_KEY_BYTES)
 
