@@ -184,8 +184,9 @@ $(HOST) $(BIG): $(OUT)/%: $(OUT)/%.o $(HOST_HELP:%.c=$(OUT)/%.o)
 $(TOOL): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
 	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
 
-$(BENCH): $(OUT)/%: $(OUT)/%.o $(BENCH_HELP:%.c=$(OUT)/%.o) $(CORE_OBJ)
-	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
+# what is measured is what is shipped: the objects of the .so, optimized as one
+$(BENCH): $(OUT)/%: $(OUT)/%.o $(BENCH_HELP:%.c=$(OUT)/%.o) $(SO_OBJ)
+	$(call say,LD)$(COMPILE) $(LTO) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
 
 $(FUZZ): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
 	$(call say,LD)$(COMPILE) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(test_libs) -lm

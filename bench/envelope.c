@@ -158,7 +158,7 @@ static void limit_rewraps(void *arg, size_t n)
     }
 }
 
-/* --- the libraries as ext/crypto calls them -------------------------------*/
+/* --- the libraries as ext/crypto calls them: seal and open ----------------*/
 
 static void raw_sodium(void *arg, size_t n)
 {
@@ -167,17 +167,24 @@ static void raw_sodium(void *arg, size_t n)
     for (size_t i = 0; i < n; i++) {
         (void)crypto_aead_aes256gcm_encrypt(
             b->out, NULL, b->value, b->n, b->blob, 45, NULL, b->blob, b->blob);
+        if (crypto_aead_aes256gcm_decrypt(b->value, NULL, NULL, b->out,
+                                          b->n + EE_TAG_BYTES, b->blob, 45,
+                                          b->blob, b->blob) != 0) {
+            b->wrong = true;
+        }
     }
 }
 
 static void raw_openssl(void *arg, size_t n)
 {
     struct bench *b = arg;
+    const struct ee_bytes aad = ee_bytes(b->blob, 45);
 
     for (size_t i = 0; i < n; i++) {
         if (ee_ossl_gcm_seal(&b->engine.ossl, b->out, b->out + b->n, b->blob,
-                             b->blob, ee_bytes(b->blob, 45),
-                             ee_bytes(b->value, b->n)) != 0) {
+                             b->blob, aad, ee_bytes(b->value, b->n)) != 0 ||
+            ee_ossl_gcm_open(&b->engine.ossl, b->value, b->blob, b->blob, aad,
+                             ee_bytes(b->out, b->n), b->out + b->n) != 0) {
             b->wrong = true;
         }
     }

@@ -13,9 +13,8 @@ echo '== SQL'
 "$EE_BENCH/sql" "${ROWS:-1000000}"
 if [ -n "${SCALE:-}" ]; then
     echo
-    echo '== SQL, 100,000 and 10,000,000 rows'
-    "$EE_BENCH/sql" 100000
-    "$EE_BENCH/sql" 10000000
+    echo '== SQL, a large table and a small one'
+    "$EE_BENCH/scale" 100000 10000000
 fi
 echo
 echo '== starting the shell'

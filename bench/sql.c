@@ -4,135 +4,48 @@
  *
  *   sql [ROWS]
  *
- * Copies a table of ROWS values of 22 bytes (1,000,000) in turns: through
- * bench_floor(), which does no crypto, through envelope_seal(), and through
- * envelope_rewrap(); scans it with and without envelope_open(). CPU time of
- * this thread a row, medians of the rounds. Then the limit loop (bench/limit.h)
- * and the bounds: (seal - floor) / limit, and so on, at most 1.3.
- *
- * EE_EXTENSION and EE_BENCH (the folder of ext_floor.so) are set by make.
+ * Copies a table of ROWS values of 22 bytes (1,000,000): through bench_floor(),
+ * which does no crypto, through envelope_seal(), and through
+ * envelope_rewrap(); scans it with and without envelope_open(). These take
+ * turns, with the limit loop (bench/limit.h) among them, a slice of the table
+ * each, so that whatever else the machine does is shared by all. CPU time of
+ * this thread a row, medians over all slices. The bounds: (seal - floor) /
+ * limit, and so on, at most 1.3.
  */
 #include "limit.h"
 #include "measure.h"
+#include "table.h"
 
-#include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define ROUNDS 7
+#define PASSES 3 /* through the whole table */
+#define SLICES 20
+#define TURNS  (PASSES * SLICES)
 #define BOUND  1.3
 
-static char folder[64];
 static sqlite3 *db;
 
-static void must(int good, const char *what)
-{
-    if (!good) {
-        fprintf(stderr, "sql: %s: %s\n", what, db ? sqlite3_errmsg(db) : "");
-        exit(1);
-    }
-}
-
-static void run(const char *sql)
-{
-    must(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, sql);
-}
-
-static const char *path(const char *name)
-{
-    static char text[128];
-
-    (void)snprintf(text, sizeof text, "%s/%s", folder, name);
-    return text;
-}
-
-/* A private folder, in memory where there is one, with a key file. */
-static void make_folder(void)
-{
-    uint8_t key[32] = {1};
-    int fd = -1;
-
-    (void)snprintf(folder, sizeof folder, "%s/envelope-bench-XXXXXX",
-                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    must(mkdtemp(folder) != NULL, "mkdtemp");
-    fd = open(path("key"), O_CREAT | O_EXCL | O_WRONLY, 0600);
-    must(fd >= 0 && write(fd, key, sizeof key) == (ssize_t)sizeof key, "key");
-    (void)close(fd);
-    must(setenv("ENVELOPE_KEYFILE", path("key"), 1) == 0, "setenv");
-}
-
-static void remove_folder(void)
-{
-    static const char *const names[] = {"b.db", "b.db.keyring", "key"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        (void)unlink(path(names[i]));
-    }
-    (void)rmdir(folder);
-}
-
-static void load(const char *file)
-{
-    char *message = NULL;
-
-    must(sqlite3_load_extension(db, file, NULL, &message) == SQLITE_OK, file);
-}
-
-static void make_table(long rows)
-{
-    char sql[512];
-    char floor[512];
-
-    must(sqlite3_open(path("b.db"), &db) == SQLITE_OK, "open");
-    must(sqlite3_enable_load_extension(db, 1) == SQLITE_OK, "load");
-    (void)snprintf(floor, sizeof floor, "%s/ext_floor", getenv("EE_BENCH"));
-    load(getenv("EE_EXTENSION"));
-    load(floor);
-    run("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-        "PRAGMA cache_size = -65536;"
-        "SELECT envelope_key_create('pii');"
-        "CREATE TABLE plain(id INTEGER PRIMARY KEY, c);"
-        "CREATE TABLE sealed(id INTEGER PRIMARY KEY, c);"
-        "CREATE TABLE copy(id INTEGER PRIMARY KEY, c);");
-    (void)snprintf(sql, sizeof sql,
-                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
-                   " FROM n WHERE i < %ld) INSERT INTO plain"
-                   " SELECT i, printf('user%%08d@mail.test', i) FROM n",
-                   rows);
-    run(sql);
-    run("INSERT INTO sealed SELECT id, envelope_seal(c, 'pii',"
-        " 'Customer.Email', id) FROM plain; SELECT envelope_key_rotate('pii')");
-}
-
-/* CPU nanoseconds a row of one statement, with its table emptied before. */
-static double cost(const char *sql, long rows)
-{
-    double start = 0;
-
-    run("DELETE FROM copy");
-    start = measure_cpu();
-    run(sql);
-    return (measure_cpu() - start) * 1e9 / (double)rows;
-}
-
+/* The tables floor, seal, copy and rewrap are emptied before each pass. */
 static const struct {
     const char *name;
     const char *sql;
 } work[] = {
     {"floor: copy, 110 bytes longer",
-     "INSERT INTO copy SELECT id, bench_floor(c) FROM plain"},
-    {"seal", "INSERT INTO copy SELECT id, envelope_seal(c, 'pii',"
-             " 'Customer.Email', id) FROM plain"},
-    {"scan", "SELECT count(c), count(id) FROM sealed"},
+     "INSERT INTO floor SELECT id, bench_floor(c) FROM plain"
+     " WHERE id > ?1 AND id <= ?2"},
+    {"seal", "INSERT INTO seal SELECT id, envelope_seal(c, 'pii',"
+             " 'Customer.Email', id) FROM plain WHERE id > ?1 AND id <= ?2"},
+    {"scan", "SELECT count(c), count(id) FROM sealed"
+             " WHERE id > ?1 AND id <= ?2"},
     {"open", "SELECT count(envelope_open(c, 'Customer.Email', id))"
-             " FROM sealed"},
+             " FROM sealed WHERE id > ?1 AND id <= ?2"},
     {"floor: copy, same length",
-     "INSERT INTO copy SELECT id, c || x'' FROM sealed"},
-    {"rewrap", "INSERT INTO copy SELECT id, envelope_rewrap(c) FROM sealed"},
+     "INSERT INTO copy SELECT id, c || x'' FROM sealed"
+     " WHERE id > ?1 AND id <= ?2"},
+    {"rewrap", "INSERT INTO rewrap SELECT id, envelope_rewrap(c) FROM sealed"
+               " WHERE id > ?1 AND id <= ?2"},
 };
 
 enum { FLOOR, SEAL, SCAN, OPEN, COPY, REWRAP, WORK_COUNT };
@@ -140,9 +53,9 @@ enum { FLOOR, SEAL, SCAN, OPEN, COPY, REWRAP, WORK_COUNT };
 /* The limit loop on a value of the table's length; CPU ns an operation. */
 enum { LIMIT_SEAL, LIMIT_OPEN, LIMIT_REWRAP, LIMIT_COUNT };
 
-#define LIMIT_OPERATIONS 200000
+#define LIMIT_OPERATIONS 20000
 
-static void limit_round(double *ns)
+static void limit_turn(double *ns)
 {
     static const uint8_t value[] = "user00000001@mail.test";
     static const char scope[] = "Customer.Email";
@@ -177,7 +90,7 @@ static void limit_round(double *ns)
         ns[i] = (at[i + 1] - at[i]) * 1e9 / LIMIT_OPERATIONS;
     }
     limit_clear(&l);
-    must(good, "the limit loop");
+    table_must(db, good, "the limit loop");
 }
 
 static void report(const char *name, double ours, double below, double limit)
@@ -189,66 +102,69 @@ static void report(const char *name, double ours, double below, double limit)
            ratio <= BOUND ? "ok" : "over");
 }
 
-static long resident_kib(void)
+static void make_tables(long rows)
 {
-    char line[128];
-    long kib = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-
-    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-        (void)sscanf(line, "VmRSS: %ld", &kib);
-    }
-    if (f != NULL) {
-        (void)fclose(f);
-    }
-    return kib;
+    table_folder();
+    db = table_make("rows.db", rows);
+    table_run(db, "CREATE TABLE floor(id INTEGER PRIMARY KEY, c);"
+                  "CREATE TABLE seal(id INTEGER PRIMARY KEY, c);"
+                  "CREATE TABLE copy(id INTEGER PRIMARY KEY, c);"
+                  "CREATE TABLE rewrap(id INTEGER PRIMARY KEY, c);");
 }
 
-/* Everything in turns; the order changes from round to round. */
-static void measure_all(long rows, double ns[WORK_COUNT][ROUNDS],
-                        double limit[LIMIT_COUNT][ROUNDS])
+static void measure_all(long rows, double ns[WORK_COUNT][TURNS],
+                        double limit[LIMIT_COUNT][TURNS])
 {
+    sqlite3_stmt *stmt[WORK_COUNT] = {NULL};
     double one[LIMIT_COUNT];
 
-    for (int round = 0; round < ROUNDS; round++) {
-        limit_round(one);
+    for (int i = 0; i < WORK_COUNT; i++) {
+        stmt[i] = table_prepare(db, work[i].sql);
+    }
+    for (int turn = 0; turn < TURNS; turn++) {
+        const long first = turn % SLICES * (rows / SLICES);
+
+        if (first == 0) {
+            table_run(db, "DELETE FROM floor; DELETE FROM seal;"
+                          "DELETE FROM copy; DELETE FROM rewrap");
+        }
+        limit_turn(one);
         for (int i = 0; i < LIMIT_COUNT; i++) {
-            limit[i][round] = one[i];
+            limit[i][turn] = one[i];
         }
         for (int i = 0; i < WORK_COUNT; i++) {
-            const int at = round % 2 == 0 ? i : WORK_COUNT - 1 - i;
+            const int at = turn % 2 == 0 ? i : WORK_COUNT - 1 - i;
 
-            ns[at][round] = cost(work[at].sql, rows);
+            ns[at][turn] = table_cost(stmt[at], first, rows / SLICES);
         }
+    }
+    for (int i = 0; i < WORK_COUNT; i++) {
+        (void)sqlite3_finalize(stmt[i]);
     }
 }
 
 int main(int argc, char **argv)
 {
     const long rows = argc > 1 ? atol(argv[1]) : 1000000;
-    double ns[WORK_COUNT][ROUNDS];
-    double limit[LIMIT_COUNT][ROUNDS];
+    static double ns[WORK_COUNT][TURNS];
+    static double limit[LIMIT_COUNT][TURNS];
     double mid[WORK_COUNT];
 
-    must(rows > 0 && getenv("EE_EXTENSION") && getenv("EE_BENCH"),
-         "run me by make bench");
+    table_must(NULL, rows >= SLICES, "run me by make bench");
     if (!limit_available()) {
         printf("no AES instructions: nothing to compare with\n");
         return 0;
     }
-    make_folder();
-    make_table(rows);
+    make_tables(rows);
     measure_all(rows, ns, limit);
     for (int i = 0; i < WORK_COUNT; i++) {
-        mid[i] = median(ns[i], ROUNDS);
+        mid[i] = median(ns[i], TURNS);
         printf("%-32s %7.0f ns a row\n", work[i].name, mid[i]);
     }
-    report("seal", mid[SEAL], mid[FLOOR], median(limit[LIMIT_SEAL], ROUNDS));
-    report("open", mid[OPEN], mid[SCAN], median(limit[LIMIT_OPEN], ROUNDS));
+    report("seal", mid[SEAL], mid[FLOOR], median(limit[LIMIT_SEAL], TURNS));
+    report("open", mid[OPEN], mid[SCAN], median(limit[LIMIT_OPEN], TURNS));
     report("rewrap", mid[REWRAP], mid[COPY],
-           median(limit[LIMIT_REWRAP], ROUNDS));
-    printf("resident memory %ld KiB with %ld rows\n", resident_kib(), rows);
+           median(limit[LIMIT_REWRAP], TURNS));
     (void)sqlite3_close(db);
-    remove_folder();
     return 0;
 }
