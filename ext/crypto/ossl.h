@@ -24,7 +24,7 @@ struct ee_ossl {
 int ee_ossl_init(struct ee_ossl *ossl);
 void ee_ossl_clear(struct ee_ossl *ossl); /* NULL-safe members */
 
-/* The library context of this file, for other files of ext/crypto: made at
+/* The library context of our own, for the files of ext/crypto: made at
  * first use, never freed. NULL when OpenSSL is out of memory. */
 struct ossl_lib_ctx_st *ee_ossl_library(void);
 
