@@ -14,6 +14,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -382,25 +383,41 @@ static void make_key_file(void)
     (void)unsetenv("ENVELOPE_CMK");
 }
 
-static void make_pem_file(const char *name, EVP_PKEY *key,
-                          const EVP_CIPHER *cipher)
+/* One round of PBKDF2: each allocates. */
+static bool write_pem(FILE *f, EVP_PKEY *key, const char *phrase)
+{
+    PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+    X509_SIG *sig = NULL;
+    int rc = 0;
+
+    if (phrase == NULL) {
+        rc = PEM_write_PKCS8_PRIV_KEY_INFO(f, info);
+    } else {
+        sig =
+            PKCS8_encrypt(-1, EVP_aes_256_cbc(), phrase, -1, NULL, 0, 1, info);
+        rc = sig != NULL ? PEM_write_PKCS8(f, sig) : 0;
+    }
+    X509_SIG_free(sig);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    EVP_PKEY_free(key);
+    return rc == 1;
+}
+
+static void make_pem_file(const char *name, EVP_PKEY *key, const char *phrase)
 {
     FILE *f = fopen(in_folder(name), "w");
 
-    if (f == NULL || key == NULL || fchmod(fileno(f), 0600) != 0 ||
-        PEM_write_PKCS8PrivateKey(f, key, cipher, "phrase", 6, NULL, NULL) !=
-            1) {
+    if (f == NULL || fchmod(fileno(f), 0600) != 0 ||
+        !write_pem(f, key, phrase)) {
         exit(2);
     }
     (void)fclose(f);
-    EVP_PKEY_free(key);
 }
 
 static void make_pem_files(void)
 {
     make_pem_file("rsa.pem", EVP_RSA_gen(3072), NULL);
-    make_pem_file("x.pem", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"),
-                  EVP_aes_256_cbc());
+    make_pem_file("x.pem", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), "phrase");
     (void)setenv("ENVELOPE_PEM_PASSPHRASE", "phrase", 1);
 }
 

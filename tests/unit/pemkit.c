@@ -26,10 +26,9 @@ void pk_setup(void)
 {
     ring_setup();
     pk_rsa = EVP_RSA_gen(3072);
-    pk_other_rsa = EVP_RSA_gen(3072);
     pk_x25519 = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
     pk_other_x25519 = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-    ring_must(pk_rsa && pk_other_rsa && pk_x25519 && pk_other_x25519);
+    ring_must(pk_rsa && pk_x25519 && pk_other_x25519);
 }
 
 void pk_write_all(void)

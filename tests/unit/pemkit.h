@@ -22,7 +22,7 @@ enum pk_form {
 
 extern struct ee_error pk_err; /* of the last call */
 extern EVP_PKEY *pk_rsa;       /* 3072 bits */
-extern EVP_PKEY *pk_other_rsa;
+extern EVP_PKEY *pk_other_rsa; /* NULL after pk_setup() */
 extern EVP_PKEY *pk_x25519;
 extern EVP_PKEY *pk_other_x25519;
 

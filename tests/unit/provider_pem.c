@@ -9,6 +9,7 @@
 #include "tap.h"
 
 #include <ctype.h>
+#include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,6 +249,8 @@ int main(void)
     struct ee_arena_report arena;
 
     pk_setup();
+    pk_other_rsa = EVP_RSA_gen(3072);
+    ring_must(pk_other_rsa != NULL);
     kinds_of_files();
     text_around_it();
     wraps("rsa.pub", "rsa.pem", 34 + 384);
