@@ -17,5 +17,8 @@ if [ -n "${SCALE:-}" ]; then
     "$EE_BENCH/scale" 100000 10000000
 fi
 echo
+echo '== a key for each data subject'
+"$EE_BENCH/subjects" "${ROWS:-1000000}"
+echo
 echo '== starting the shell'
 bash "$here/startup.sh"

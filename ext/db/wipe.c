@@ -57,6 +57,20 @@ bool ee_wal_truncate(sqlite3 *db, const char *schema)
                                      NULL, NULL) == SQLITE_OK;
 }
 
+int64_t ee_file_size(sqlite3 *db, const char *schema)
+{
+    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 0;
+
+    if (sqlite3_file_control(db, schema, SQLITE_FCNTL_FILE_POINTER, &file) !=
+            SQLITE_OK ||
+        file == NULL || file->pMethods == NULL ||
+        file->pMethods->xFileSize(file, &size) != SQLITE_OK) {
+        return 0;
+    }
+    return size;
+}
+
 /* One file, read in chunks that overlap by a needle less a byte. */
 struct haystack {
     const struct ee_bytes *needles;

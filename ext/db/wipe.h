@@ -22,6 +22,9 @@ void ee_secure_delete_restore(sqlite3 *db, const char *schema, int was);
  * is none. False when somebody reads or writes, or in a transaction. */
 bool ee_wal_truncate(sqlite3 *db, const char *schema);
 
+/* Bytes of the schema's database file; 0 in memory or when it cannot tell. */
+int64_t ee_file_size(sqlite3 *db, const char *schema);
+
 /* Does one of the needles stand anywhere in the schema's files: database, WAL,
  * journal? Needles have 1 to 1024 bytes. True also when a file could not be
  * read: what was not seen is not said to be gone. */

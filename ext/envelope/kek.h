@@ -19,8 +19,10 @@
 struct ee_kek {
     const struct ee_suite *suite; /* NULL when wiped by a fork: not usable */
     uint8_t key_id[EE_KEY_ID_BYTES];
-    uint8_t fingerprint[EE_MAC_BYTES]; /* F */
+    uint8_t fingerprint[EE_MAC_BYTES]; /* F; of a subject only the key id */
     struct ee_wrap_key wrap;
+    struct ee_wrap_key subjects; /* wraps KEKs under this one, FORMAT R51 */
+    bool has_subjects;           /* derived already */
     uint8_t kek[EE_KEY_BYTES];
     uint8_t name_secret[EE_KEY_BYTES]; /* S */
     struct {                           /* the last scope's index key */
@@ -35,6 +37,11 @@ struct ee_kek {
 int ee_kek_new(struct ee_kek **out, struct ee_ossl *ossl,
                const struct ee_suite *suite, const uint8_t *kek,
                const uint8_t *name_secret, struct ee_error *err) EE_CHECKED;
+/* The same for the KEK of a data subject, with the suite and the name secret of
+ * its parent, and a key id that was authenticated already (FORMAT R53). */
+int ee_kek_new_subject(struct ee_kek **out, struct ee_ossl *ossl,
+                       const struct ee_kek *parent, const uint8_t *key_id,
+                       const uint8_t *kek, struct ee_error *err) EE_CHECKED;
 void ee_kek_free(struct ee_kek *kek); /* NULL-safe; wipes */
 
 /* Versions of one name share its secret (FORMAT section 8). */

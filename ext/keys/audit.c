@@ -102,12 +102,14 @@ int ee_audit_change(struct ee_audit *a, const char *event, const char *schema,
                     const struct ee_key_record *r, bool inner, int rc,
                     struct ee_error *err)
 {
+    /* a subject's key has no manifest to look at later */
+    const bool pending = inner && strchr(r->name, '/') == NULL;
     struct ee_audit_event e;
 
     if (!is_on(a) || rc != EE_OK) {
         return rc; /* ee_audit_outcome() tells of failures */
     }
-    if (inner) {
+    if (pending) {
         rc = ee_audit_pending_draft(a, schema, r->name, err);
     }
     if (rc == EE_OK) {
@@ -116,7 +118,7 @@ int ee_audit_change(struct ee_audit *a, const char *event, const char *schema,
         e.in_transaction = inner;
         rc = write_line(a, e, true, err);
     }
-    if (inner && rc == EE_OK) {
+    if (pending && rc == EE_OK) {
         a->draft->seq = a->log.last.seq;
     }
     return rc;

@@ -5,7 +5,8 @@
  * SQLite has one rollback hook, which is the application's. So what became of
  * a change is looked up: a change that was taken back, whole or to a
  * savepoint, has left the manifest of its name as it was before. A rewrap
- * does not change the manifest, and is not found out about.
+ * does not change the manifest, and a subject's key is in none: these are not
+ * found out about.
  */
 #ifndef EE_KEYS_AUDIT_PENDING_H
 #define EE_KEYS_AUDIT_PENDING_H

@@ -21,7 +21,23 @@ static void entry_free(struct ee_key_entry *e)
     sqlite3_free(e);
 }
 
-static void remove_entry(struct ee_cache *c, struct ee_key_entry *entry)
+/* Out of the list by use. */
+static void unlink_entry(struct ee_cache *c, struct ee_key_entry *e)
+{
+    *(e->newer != NULL ? &e->newer->older : &c->newest) = e->older;
+    *(e->older != NULL ? &e->older->newer : &c->oldest) = e->newer;
+}
+
+static void link_newest(struct ee_cache *c, struct ee_key_entry *e)
+{
+    e->newer = NULL;
+    e->older = c->newest;
+    *(c->newest != NULL ? &c->newest->newer : &c->oldest) = e;
+    c->newest = e;
+}
+
+/* Out of the cache, and not freed. */
+static void take_out(struct ee_cache *c, struct ee_key_entry *entry)
 {
     struct ee_key_entry **link = bucket_of(c, entry->record.fingerprint);
 
@@ -29,13 +45,20 @@ static void remove_entry(struct ee_cache *c, struct ee_key_entry *entry)
         link = &(*link)->next;
     }
     *link = entry->next;
+    unlink_entry(c, entry);
     c->count--;
-    for (int i = 0; i < EE_NAME_SLOTS; i++) {
+    for (int i = 0; entry->names > 0 && i < EE_NAME_SLOTS; i++) {
         if (c->names[i].entry == entry) {
             c->names[i].entry = NULL;
+            entry->names--;
         }
     }
     entry->removed = true;
+}
+
+static void remove_entry(struct ee_cache *c, struct ee_key_entry *entry)
+{
+    take_out(c, entry);
     if (entry->pins == 0) {
         entry_free(entry);
     }
@@ -66,8 +89,9 @@ static struct ee_key_entry *use(struct ee_cache *c, struct ee_key_entry *e)
         remove_entry(c, e);
         return NULL;
     }
-    if (e != NULL) {
-        e->used = ++c->uses;
+    if (e != NULL && c->newest != e) {
+        unlink_entry(c, e);
+        link_newest(c, e);
     }
     return e;
 }
@@ -105,42 +129,55 @@ void ee_cache_forget(struct ee_cache *c, const char *schema,
     }
 }
 
-static void evict_oldest(struct ee_cache *c)
+void ee_cache_forget_subjects(struct ee_cache *c)
 {
-    struct ee_key_entry *oldest = NULL;
+    struct ee_key_entry *e = c->newest;
 
-    for (int i = 0; i < EE_CACHE_BUCKETS; i++) {
-        for (struct ee_key_entry *e = c->buckets[i]; e; e = e->next) {
-            if (e->pins == 0 && (oldest == NULL || e->used < oldest->used)) {
-                oldest = e;
-            }
+    while (e != NULL) {
+        struct ee_key_entry *older = e->older;
+
+        if (e->is_subject) {
+            remove_entry(c, e);
         }
+        e = older;
     }
-    if (oldest != NULL) {
-        remove_entry(c, oldest);
+}
+
+/* Its memory, for the next one: an allocation for each row would cost. */
+static struct ee_key_entry *evict_oldest(struct ee_cache *c)
+{
+    struct ee_key_entry *e = c->oldest;
+
+    while (e != NULL && e->pins > 0) { /* few are, for as long as a call */
+        e = e->newer;
     }
+    if (e != NULL) {
+        take_out(c, e);
+        ee_kek_free(e->kek);
+    }
+    return e;
 }
 
 struct ee_key_entry *ee_cache_add(struct ee_cache *c, const char *schema,
                                   struct ee_kek *kek)
 {
     struct ee_key_entry **bucket = bucket_of(c, kek->key_id);
-    struct ee_key_entry *e = sqlite3_malloc64(sizeof *e);
+    struct ee_key_entry *e = c->count >= EE_CACHE_MAX ? evict_oldest(c) : NULL;
 
+    if (e == NULL) {
+        e = sqlite3_malloc64(sizeof *e);
+    }
     if (e == NULL) {
         ee_kek_free(kek);
         return NULL;
     }
-    if (c->count >= EE_CACHE_MAX) {
-        evict_oldest(c);
-    }
     memset(e, 0, sizeof *e);
     e->kek = kek;
-    e->used = ++c->uses;
-    (void)sqlite3_snprintf(sizeof e->schema, e->schema, "%s", schema);
+    memcpy(e->schema, schema, strnlen(schema, sizeof e->schema - 1));
     memcpy(e->record.fingerprint, kek->fingerprint, sizeof kek->fingerprint);
     e->next = *bucket;
     *bucket = e;
+    link_newest(c, e);
     c->count++;
     return e;
 }
@@ -186,6 +223,10 @@ void ee_cache_set_name(struct ee_cache *c, const char *name, size_t n,
     if (n > sizeof slot->name) {
         return;
     }
+    if (slot->entry != NULL) {
+        slot->entry->names--;
+    }
+    entry->names++;
     memcpy(slot->name, name, n);
     slot->n = n;
     slot->checked = checked;

@@ -7,7 +7,9 @@
  * id derives from it. Whether it may still be used (state, rotation, rollback)
  * is asked again once in every statement execution; entries carry the moment
  * of their last check. The same key may stand in two databases, with two
- * states: those are two entries. Bounded: the least recently used entry goes.
+ * states: those are two entries. Bounded: the least recently used entry goes,
+ * in constant time, because with a key for each data subject one goes for each
+ * row.
  */
 #ifndef EE_KEYS_CACHE_H
 #define EE_KEYS_CACHE_H
@@ -15,23 +17,28 @@
 #include "db/statements.h"
 #include "envelope/kek.h"
 #include "keys/record.h"
+#include "keys/subject_record.h"
 
 #define EE_CACHE_MAX     256 /* entries, one arena cell each */
 #define EE_CACHE_BUCKETS 256
 #define EE_NAME_SLOTS    64
 
 struct ee_key_entry {
-    struct ee_key_entry *next; /* in its bucket */
+    struct ee_key_entry *next;  /* in its bucket */
+    struct ee_key_entry *newer; /* used after it; NULL: none */
+    struct ee_key_entry *older;
     struct ee_kek *kek;
     char schema[EE_SCHEMA_MAX];
-    char qualified[EE_SCHEMA_MAX + EE_NAME_MAX]; /* schema:name */
-    struct ee_key_record record;                 /* as last verified */
-    struct ee_key_manifest manifest;             /* as last verified */
-    uint64_t checked; /* moment when its key id last led to it */
-    uint64_t used;
-    unsigned pins; /* in use by a change of keys: not to be freed */
-    bool removed;  /* out of the cache, freed with the last pin */
-    bool openable; /* by the setting open_keys, at the last check */
+    struct ee_key_record record;     /* as last verified */
+    struct ee_key_manifest manifest; /* as last verified */
+    bool is_subject;                 /* then also, as last verified: */
+    uint8_t subject[EE_SUBJECT_RECORD_BYTES];
+    uint64_t checked;  /* moment when its key id last led to it */
+    uint64_t implicit; /* moment when its subjects might make themselves */
+    unsigned names;    /* name slots that lead to it */
+    unsigned pins;     /* in use by a change of keys: not to be freed */
+    bool removed;      /* out of the cache, freed with the last pin */
+    bool openable;     /* by the setting open_keys, at the last check */
 };
 
 /* What a key name meant at a moment; the name as the caller typed it. */
@@ -44,8 +51,9 @@ struct ee_name_slot {
 
 struct ee_cache {
     struct ee_key_entry *buckets[EE_CACHE_BUCKETS];
+    struct ee_key_entry *newest;
+    struct ee_key_entry *oldest;
     size_t count;
-    uint64_t uses;
     struct ee_name_slot names[EE_NAME_SLOTS];
 };
 
@@ -63,6 +71,9 @@ struct ee_key_entry *ee_cache_add(struct ee_cache *c, const char *schema,
 /* Wipes a key that must not be used again, once nobody uses it. */
 void ee_cache_forget(struct ee_cache *c, const char *schema,
                      const uint8_t *key_id);
+
+/* Wipes all keys of data subjects: their parent key is gone. */
+void ee_cache_forget_subjects(struct ee_cache *c);
 
 /* Keeps an entry while other keys are loaded; NULL-safe. */
 void ee_cache_pin(struct ee_key_entry *entry);

@@ -4,6 +4,7 @@
  */
 #include "base/secret.h"
 #include "keys/draft.h"
+#include "keys/subject.h"
 
 #include <string.h>
 
@@ -118,8 +119,14 @@ int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
 {
     struct ee_draft *draft = NULL;
     struct ee_key_name parsed;
-    int rc = ee_key_name_parse(&parsed, name, n, err);
+    size_t slash = 0;
+    int rc = EE_OK;
 
+    if (ee_subject_name(name, n, &slash)) {
+        rc = ee_subject_create(k, name, n, slash, key_id, err);
+        return ee_audit_outcome(&k->audit, "create", name, NULL, rc, err);
+    }
+    rc = ee_key_name_parse(&parsed, name, n, err);
     if (rc == EE_OK) {
         default_schema(&parsed);
         rc = ee_keys_check_schema(k, parsed.schema, err);

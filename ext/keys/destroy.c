@@ -8,6 +8,7 @@
  */
 #include "db/wipe.h"
 #include "keys/state.h"
+#include "keys/subject.h"
 
 /* Enough of a wrap to recognise it anywhere. */
 #define NEEDLE_BYTES 32
@@ -107,6 +108,30 @@ static enum ee_leftover look_for_rest(const struct destruction *d)
     return rest_in_files(d) ? EE_LEFT_IN_FILE : EE_LEFT_NOTHING;
 }
 
+/* By its name a key goes with all that it wraps, as asked; an old version must
+ * not take subjects along by accident. */
+static int check_subjects(const struct ee_state_change *c, struct ee_error *err)
+{
+    const char *name = c->e->record.name;
+    bool yes = false;
+    int64_t count = 0;
+    int rc = ee_subjects_exist(&c->k->statements, c->e->schema, &yes, err);
+
+    if (rc == EE_OK && yes) {
+        rc = ee_subjects_under(&c->k->statements, c->e->schema, c->key_id,
+                               &count, err);
+    }
+    if (rc == EE_OK && count > 0) {
+        rc = ee_fail(err, EE_KEY_STATE,
+                     "version %u of key %s wraps the keys of %lld subjects, "
+                     "which would be lost: move them by SELECT "
+                     "envelope_key_rewrap(name) FROM envelope_keys WHERE cmks "
+                     "= 'key:%s#%u' first",
+                     c->version, name, (long long)count, name, c->version);
+    }
+    return rc;
+}
+
 static int check_may_destroy(const struct ee_state_change *c,
                              struct ee_error *err)
 {
@@ -116,7 +141,7 @@ static int check_may_destroy(const struct ee_state_change *c,
                        "key first, or destroy all of it by its name",
                        c->version, c->e->record.name);
     }
-    return EE_OK;
+    return c->one ? check_subjects(c, err) : EE_OK;
 }
 
 int ee_keys_destroy(struct ee_keys *k, const char *name, size_t n,
@@ -124,9 +149,16 @@ int ee_keys_destroy(struct ee_keys *k, const char *name, size_t n,
 {
     struct destruction d = {
         .change = {.k = k, .state = EE_STATE_DESTROYED, .also = destroy_one}};
-    int rc = ee_state_change_find(&d.change, name, n, err);
+    char buffer[EE_SCHEMA_MAX + EE_NAME_MAX];
+    size_t slash = 0;
+    int rc = EE_OK;
 
     *left = EE_LEFT_NOTHING;
+    if (ee_subject_meant(k, buffer, &name, &n, &slash)) {
+        rc = ee_subject_destroy(k, name, n, slash, left, err);
+        return ee_audit_outcome(&k->audit, "destroy", name, NULL, rc, err);
+    }
+    rc = ee_state_change_find(&d.change, name, n, err);
     if (rc == EE_OK) {
         rc = check_may_destroy(&d.change, err);
     }
@@ -134,6 +166,7 @@ int ee_keys_destroy(struct ee_keys *k, const char *name, size_t n,
         rc = write_wiping(&d.change, err);
     }
     if (rc == EE_OK) {
+        ee_cache_forget_subjects(&k->cache);
         *left = look_for_rest(&d);
     }
     ee_wraps_free(d.wraps);

@@ -11,8 +11,9 @@
  * to look in), load.c (unwrap by a provider), warm.c (all versions of a name),
  * verify.c (tags), create.c, rotate.c, state.c, destroy.c, rewrap.c (new
  * wraps), write.c (the transaction around a change), change.c (what changes
- * share), trust.h (what the database may not decide). audit.h is told of all
- * they do.
+ * share), policy.c (what states allow), trust.h (what the database may not
+ * decide). audit.h is told of all they do. Keys of data subjects are apart:
+ * subject.h.
  */
 #ifndef EE_KEYS_KEYS_H
 #define EE_KEYS_KEYS_H
@@ -23,6 +24,18 @@
 #include "keys/cache.h"
 #include "keys/store.h"
 #include "keys/trust.h"
+
+/* What was seen of the table of subjects of a schema at a moment, so that it is
+ * asked once for each statement execution. */
+struct ee_subject_table {
+    char schema[EE_SCHEMA_MAX];
+    uint64_t checked;
+    bool exists;
+    bool has_trigger;
+    /* The first schema that has one, where a key id is looked for first. */
+    char home[EE_SCHEMA_MAX]; /* empty: none has */
+    uint64_t home_checked;
+};
 
 struct ee_keys {
     sqlite3 *db;
@@ -35,6 +48,9 @@ struct ee_keys {
     /* Keys were changed in a transaction of the application that may be open
      * still. It may be rolled back in the middle of a statement. */
     bool provisional;
+    /* The same for subjects that were made at their first seal. */
+    bool subjects_made;
+    struct ee_subject_table subjects; /* where they are */
     struct ee_audit audit;
 
     /* settings of this connection (sqlite/fn_config.c) */
@@ -98,8 +114,8 @@ int ee_keys_describe(struct ee_keys *k, const uint8_t *key_id,
 int ee_keys_warm(struct ee_keys *k, const char *name, size_t n, uint64_t moment,
                  struct ee_key_entry **out, struct ee_error *err) EE_CHECKED;
 
-/* Makes the first version of a name, wrapped under each of the CMKs.
- * key_id: EE_KEY_ID_BYTES, the new key's. */
+/* Makes the first version of a name, wrapped under each of the CMKs; a
+ * subject's key ('pii/42') has none. key_id: EE_KEY_ID_BYTES, the new key's. */
 int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
                    const char *const *cmks, int cmk_count, uint8_t *key_id,
                    struct ee_error *err) EE_CHECKED;
@@ -117,7 +133,8 @@ enum ee_leftover {
     EE_LEFT_NOTHING,
     EE_LEFT_UNTIL_COMMIT, /* the application's transaction is open */
     EE_LEFT_IN_WAL,       /* somebody else reads or writes */
-    EE_LEFT_IN_FILE       /* seen, in free space; a VACUUM removes them */
+    EE_LEFT_IN_FILE,      /* seen, in free space; a VACUUM removes them */
+    EE_LEFT_UNKNOWN       /* the file is too big to look for them */
 };
 
 /* Destroys every wrap of a disabled key (all versions of a name), or of one
@@ -165,6 +182,22 @@ int ee_keys_each_schema(struct ee_keys *k,
 
 /* The error for a key in state destroyed. */
 int ee_keys_destroyed(const struct ee_key_record *r, struct ee_error *err);
+/* FORMAT R28 and R29, and the errors that say what to type; what: what it may
+ * not, or empty. */
+bool ee_keys_may_open(const struct ee_key_entry *e);
+bool ee_keys_may_seal(const struct ee_key_entry *e);
+int ee_keys_refuse_state(const struct ee_key_entry *e, const char *what,
+                         struct ee_error *err);
+int ee_keys_refuse_to_seal(const struct ee_key_entry *e, struct ee_error *err);
+
+/* False while a transaction that changed keys may be open. */
+bool ee_keys_settled(struct ee_keys *k);
+
+/* One version of a key of one schema, verified, in any state but destroyed.
+ * EE_KEY_UNKNOWN without a message. */
+int ee_keys_version(struct ee_keys *k, const char *schema,
+                    const uint8_t *key_id, uint64_t moment,
+                    struct ee_key_entry **out, struct ee_error *err) EE_CHECKED;
 
 /* A verified entry for a record just read: from the cache, or unwrapped. */
 int ee_keys_load(struct ee_keys *k, const char *schema,

@@ -296,8 +296,6 @@ static int check_entry(struct ee_keys *k, const struct ee_key_record *r,
     if (rc == EE_OK) {
         e->record = record;
         e->manifest = manifest;
-        (void)sqlite3_snprintf(sizeof e->qualified, e->qualified, "%s:%s",
-                               e->schema, record.name);
     }
     return rc;
 }

@@ -3,7 +3,7 @@
  * resolve.c: from a name or a key id to a key that may be used now.
  */
 #include "base/text.h"
-#include "keys/keys.h"
+#include "keys/subject.h"
 
 #include <string.h>
 
@@ -37,16 +37,30 @@ struct id_search {
     const uint8_t *key_id;
     struct ee_key_record record;
     struct ee_key_manifest manifest;
+    bool is_subject; /* then it is this, and not the record */
+    struct ee_subject subject;
     char schema[EE_SCHEMA_MAX];
 };
 
 static int look_for_id(void *arg, const char *schema, struct ee_error *err)
 {
     struct id_search *s = arg;
+    bool yes = false;
+    int rc = ee_store_by_id(&s->k->statements, schema, s->key_id, &s->record,
+                            &s->manifest, err);
 
     (void)sqlite3_snprintf(sizeof s->schema, s->schema, "%s", schema);
-    return ee_store_by_id(&s->k->statements, schema, s->key_id, &s->record,
-                          &s->manifest, err);
+    if (rc != EE_KEY_UNKNOWN) {
+        return rc;
+    }
+    rc = ee_subjects_exist(&s->k->statements, schema, &yes, err);
+    if (rc == EE_OK) {
+        rc = yes ? ee_subjects_by_id(&s->k->statements, schema, s->key_id,
+                                     &s->subject, err)
+                 : EE_KEY_UNKNOWN;
+    }
+    s->is_subject = rc == EE_OK;
+    return rc;
 }
 
 static int unknown_id(const uint8_t *key_id, struct ee_error *err)
@@ -67,63 +81,6 @@ static int search_id(struct id_search *s, struct ee_error *err)
     return rc == EE_KEY_UNKNOWN ? unknown_id(s->key_id, err) : rc;
 }
 
-int ee_keys_destroyed(const struct ee_key_record *r, struct ee_error *err)
-{
-    return ee_fail(err, EE_KEY_STATE,
-                   "key %s version %u was destroyed: what is sealed under it "
-                   "cannot be opened any more",
-                   r->name, r->version);
-}
-
-/* What to type to use a version again: alone when it was disabled alone. */
-static int refuse_state(const struct ee_key_entry *e, const char *what,
-                        struct ee_error *err)
-{
-    const struct ee_key_record *r = &e->record;
-    char hex[2 * EE_KEY_ID_BYTES + 1];
-
-    if (r->state == EE_STATE_DESTROYED) {
-        return ee_keys_destroyed(r, err);
-    }
-    if (r->version == e->manifest.current) {
-        return ee_fail(err, EE_KEY_STATE,
-                       "key %s version %u is %s%s; to use it again: SELECT "
-                       "envelope_key_set_state('%s', 'active')",
-                       r->name, r->version, ee_state_name(r->state), what,
-                       r->name);
-    }
-    ee_hex(hex, ee_bytes(r->fingerprint, EE_KEY_ID_BYTES));
-    return ee_fail(err, EE_KEY_STATE,
-                   "key %s version %u is %s%s; to use it again: SELECT "
-                   "envelope_key_set_state('%s', 'decrypt-only')",
-                   r->name, r->version, ee_state_name(r->state), what, hex);
-}
-
-/* FORMAT R29 */
-static bool may_open(const struct ee_key_entry *e)
-{
-    return e->record.state == EE_STATE_ACTIVE ||
-           e->record.state == EE_STATE_DECRYPT_ONLY;
-}
-
-/* FORMAT R28 */
-static bool may_seal(const struct ee_key_entry *e)
-{
-    return e->record.version == e->manifest.current &&
-           e->record.state == EE_STATE_ACTIVE &&
-           e->record.origin == EE_ORIGIN_LOCAL;
-}
-
-static int refuse_to_seal(const struct ee_key_entry *e, struct ee_error *err)
-{
-    if (e->record.origin != EE_ORIGIN_LOCAL) {
-        return ee_fail(err, EE_KEY_STATE,
-                       "key %s version %u was imported and does not seal",
-                       e->record.name, e->record.version);
-    }
-    return refuse_state(e, " and does not seal", err);
-}
-
 /* Is the entry's record what the database says now? */
 static bool still_there(struct ee_keys *k, const struct ee_key_entry *e)
 {
@@ -136,18 +93,48 @@ static bool still_there(struct ee_keys *k, const struct ee_key_entry *e)
            ee_record_same(&e->record, &r) && ee_manifest_same(&e->manifest, &m);
 }
 
+bool ee_keys_settled(struct ee_keys *k)
+{
+    if ((k->provisional || k->subjects_made) && sqlite3_get_autocommit(k->db)) {
+        k->provisional = false;
+        k->subjects_made = false;
+        ee_keys_changed(k);
+    }
+    return !k->provisional;
+}
+
 /* May what was checked then be used by a statement of this moment? Only while
  * a transaction that changed keys is open is the database asked for each row:
  * a ROLLBACK, whole or to a savepoint, may come between two rows. */
 static bool is_fresh(struct ee_keys *k, const struct ee_key_entry *e,
                      uint64_t checked, uint64_t moment)
 {
-    if (k->provisional && sqlite3_get_autocommit(k->db)) {
-        k->provisional = false;
-        ee_keys_changed(k);
-    }
+    const bool settled = ee_keys_settled(k);
+
     return checked >= moment && checked >= k->changed &&
-           (!k->provisional || still_there(k, e));
+           (settled || still_there(k, e));
+}
+
+int ee_keys_version(struct ee_keys *k, const char *schema,
+                    const uint8_t *key_id, uint64_t moment,
+                    struct ee_key_entry **out, struct ee_error *err)
+{
+    struct ee_key_entry *e = ee_cache_find(&k->cache, schema, key_id);
+    struct ee_key_record r;
+    struct ee_key_manifest m;
+    int rc = EE_OK;
+
+    if (e == NULL || !is_fresh(k, e, e->checked, moment)) {
+        rc = ee_store_by_id(&k->statements, schema, key_id, &r, &m, err);
+        if (rc == EE_OK) {
+            rc = ee_keys_load(k, schema, &r, &m, &e, err);
+        }
+        if (rc == EE_OK) {
+            e->checked = k->moment;
+        }
+    }
+    *out = rc == EE_OK ? e : NULL;
+    return rc;
 }
 
 /* The name may be one that the key was given by an attacker: ask again with
@@ -170,6 +157,9 @@ static int find_id(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
     struct id_search s = {.k = k, .key_id = key_id};
     int rc = search_id(&s, err);
 
+    if (rc == EE_OK && s.is_subject) {
+        return ee_subject_open_row(k, s.schema, &s.subject, moment, out, err);
+    }
     if (rc == EE_OK) { /* before a provider is asked */
         rc = check_opens(k, s.schema, &s.record, moment, err);
     }
@@ -190,14 +180,22 @@ int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
     struct ee_key_entry *e = ee_cache_by_id(&k->cache, key_id);
     int rc = EE_OK;
 
+    if (e == NULL || e->is_subject) { /* its own way is the short one */
+        rc = ee_subject_for_open(k, key_id, moment, e, out, err);
+        if (rc != EE_KEY_UNKNOWN) {
+            return rc;
+        }
+        e = NULL;
+        rc = EE_OK;
+    }
     if (e == NULL || !is_fresh(k, e, e->checked, moment)) {
         rc = find_id(k, key_id, moment, &e, err);
     }
     if (rc == EE_OK && !e->openable) {
         rc = check_opens(k, e->schema, &e->record, moment, err);
     }
-    if (rc == EE_OK && !may_open(e)) {
-        rc = refuse_state(e, "", err);
+    if (rc == EE_OK && !ee_keys_may_open(e)) {
+        rc = ee_keys_refuse_state(e, "", err);
         rc = ee_audit_denied(&k->audit, moment, "open", e->schema, &e->record,
                              rc, err);
     }
@@ -312,10 +310,16 @@ int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
                      uint64_t moment, struct ee_key_entry **out,
                      struct ee_error *err)
 {
-    int rc = find_current(k, name, n, moment, out, err);
+    size_t slash = 0;
+    int rc = EE_OK;
 
-    if (rc == EE_OK && !may_seal(*out)) { /* policy after the cache hit */
-        rc = refuse_to_seal(*out, err);
+    if (ee_subject_name(name, n, &slash)) {
+        return ee_subject_for_seal(k, name, n, slash, moment, out, err);
+    }
+    rc = find_current(k, name, n, moment, out, err);
+    if (rc == EE_OK &&
+        !ee_keys_may_seal(*out)) { /* policy after the cache hit */
+        rc = ee_keys_refuse_to_seal(*out, err);
         rc = ee_audit_denied(&k->audit, moment, "seal", (*out)->schema,
                              &(*out)->record, rc, err);
     }
@@ -326,10 +330,15 @@ int ee_keys_for_search(struct ee_keys *k, const char *name, size_t n,
                        uint64_t moment, struct ee_key_entry **out,
                        struct ee_error *err)
 {
-    int rc = find_current(k, name, n, moment, out, err);
+    size_t slash = 0;
+    int rc = EE_OK;
 
-    if (rc == EE_OK && !may_open(*out)) {
-        rc = refuse_state(*out, "", err);
+    if (ee_subject_name(name, n, &slash)) {
+        return ee_subject_for_search(k, name, n, slash, moment, out, err);
+    }
+    rc = find_current(k, name, n, moment, out, err);
+    if (rc == EE_OK && !ee_keys_may_open(*out)) {
+        rc = ee_keys_refuse_state(*out, "", err);
         rc = ee_audit_denied(&k->audit, moment, "search", (*out)->schema,
                              &(*out)->record, rc, err);
     }
@@ -355,12 +364,15 @@ int ee_keys_current_of(struct ee_keys *k, struct ee_key_entry *entry,
                        uint64_t moment, struct ee_key_entry **out,
                        struct ee_error *err)
 {
-    if (may_seal(entry)) {
+    char qualified[EE_SCHEMA_MAX + EE_NAME_MAX];
+
+    if (ee_keys_may_seal(entry)) {
         *out = entry;
         return EE_OK;
     }
-    return ee_keys_for_seal(k, entry->qualified, strlen(entry->qualified),
-                            moment, out, err);
+    (void)sqlite3_snprintf(sizeof qualified, qualified, "%s:%s", entry->schema,
+                           entry->record.name);
+    return ee_keys_for_seal(k, qualified, strlen(qualified), moment, out, err);
 }
 
 int ee_keys_describe(struct ee_keys *k, const uint8_t *key_id,
@@ -371,6 +383,9 @@ int ee_keys_describe(struct ee_keys *k, const uint8_t *key_id,
     int rc = search_id(&s, err);
 
     *out = s.record;
+    if (rc == EE_OK && s.is_subject) {
+        ee_subject_describe(out, &s.subject, 0);
+    }
     memcpy(schema, s.schema, sizeof s.schema);
     return rc;
 }

@@ -7,6 +7,7 @@
  */
 #include "db/wipe.h"
 #include "keys/draft.h"
+#include "keys/subject.h"
 
 struct target {
     const char *const *cmks; /* none: those that each version has */
@@ -147,15 +148,31 @@ static void work_clear(struct work *w)
     sqlite3_free(w->versions);
 }
 
+static int refuse_cmks(const char *name, size_t n, struct ee_error *err)
+{
+    return ee_fail(err, EE_MISUSE,
+                   "the key of a subject has no CMK of its own: SELECT "
+                   "envelope_key_rewrap('%.*s')",
+                   (int)n, name);
+}
+
 int ee_keys_rewrap(struct ee_keys *k, const char *name, size_t n,
                    const char *const *cmks, int cmk_count, int *count,
                    struct ee_error *err)
 {
     struct work w = {.k = k, .target = {cmks, cmk_count}};
     struct ee_key_entry *e = NULL;
+    size_t slash = 0;
     int was = 0;
-    int rc = ee_keys_for_change(k, name, n, &e, err);
+    int rc = EE_OK;
 
+    if (ee_subject_name(name, n, &slash)) {
+        *count = 1;
+        rc = cmk_count > 0 ? refuse_cmks(name, n, err)
+                           : ee_subject_rewrap(k, name, n, slash, err);
+        return ee_audit_outcome(&k->audit, "rewrap", name, NULL, rc, err);
+    }
+    rc = ee_keys_for_change(k, name, n, &e, err);
     if (rc == EE_OK) {
         w.e = e;
         rc = draft_all(&w, err);

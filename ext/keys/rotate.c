@@ -3,6 +3,7 @@
  * rotate.c: makes the next version of a key.
  */
 #include "keys/draft.h"
+#include "keys/subject.h"
 
 #include <string.h>
 
@@ -118,8 +119,17 @@ int ee_keys_rotate(struct ee_keys *k, const char *name, size_t n,
                    uint8_t *key_id, struct ee_error *err)
 {
     bool stale = true;
+    size_t slash = 0;
     int rc = EE_BUSY;
 
+    if (ee_subject_name(name, n, &slash)) {
+        rc = ee_fail(err, EE_MISUSE,
+                     "the key of a subject has one version: rotate %.*s, and "
+                     "SELECT envelope_key_rewrap('%.*s'); to leave the key, "
+                     "make another one and seal the rows again",
+                     (int)slash, name, (int)n, name);
+        return ee_audit_outcome(&k->audit, "rotate", name, NULL, rc, err);
+    }
     for (int i = 0; i < TRIES && rc == EE_BUSY && stale; i++) {
         rc = rotate_once(k, name, n, key_id, &stale, err);
     }

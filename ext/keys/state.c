@@ -6,6 +6,7 @@
 
 #include "base/secret.h"
 #include "base/text.h"
+#include "keys/subject.h"
 
 #include <string.h>
 
@@ -172,8 +173,14 @@ int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
                       uint8_t state, struct ee_error *err)
 {
     struct ee_state_change c = {.k = k, .state = state};
+    char buffer[EE_SCHEMA_MAX + EE_NAME_MAX];
+    size_t slash = 0;
     int rc = check_target(state, err);
 
+    if (rc == EE_OK && ee_subject_meant(k, buffer, &name, &n, &slash)) {
+        rc = ee_subject_set_state(k, name, n, slash, state, err);
+        return ee_audit_outcome(&k->audit, "set_state", name, NULL, rc, err);
+    }
     if (rc == EE_OK) {
         rc = ee_state_change_find(&c, name, n, err);
     }

@@ -12,6 +12,11 @@
 #include "db/statements.h"
 #include "keys/record.h"
 
+/* The answer, yes or no, of a statement without parameters and with one row. */
+int ee_store_ask(struct ee_statements *s, const char *format,
+                 const char *schema, bool *yes,
+                 struct ee_error *err) EE_CHECKED;
+
 /* Has the schema our key tables? */
 int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
                     struct ee_error *err) EE_CHECKED;
@@ -72,6 +77,11 @@ int ee_store_wraps(struct ee_statements *s, const char *schema,
 void ee_wraps_free(struct ee_wrap *list); /* NULL-safe */
 /* A copy of both, or NULL when out of memory. */
 struct ee_wrap *ee_wrap_new(const char *cmk, struct ee_bytes wrapped);
+
+/* Runs a script of sql/ in a schema: every `main.` in it becomes that one. */
+int ee_store_run_script(sqlite3 *db, const char *schema, const char *script,
+                        const char *doing_what,
+                        struct ee_error *err) EE_CHECKED;
 
 /* The key tables, when they are not there yet. */
 int ee_store_create_tables(sqlite3 *db, const char *schema,

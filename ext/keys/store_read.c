@@ -38,8 +38,8 @@ static const char exists[] =
     " ('envelope_key', 'envelope_key_wrap', 'envelope_key_manifest')";
 static const char triggers[] =
     "SELECT count(*) > 0 FROM \"%w\".sqlite_schema WHERE type = 'trigger'"
-    " AND lower(tbl_name) IN"
-    " ('envelope_key', 'envelope_key_wrap', 'envelope_key_manifest')";
+    " AND lower(tbl_name) IN ('envelope_key', 'envelope_key_wrap',"
+    " 'envelope_key_manifest', 'envelope_subject')";
 
 static int tampered(struct ee_error *err)
 {
@@ -102,9 +102,8 @@ static bool read_manifest(sqlite3_stmt *stmt, int first,
     return ee_sql_blob_is(stmt, first + 2, m->tag, sizeof m->tag);
 }
 
-/* The answer of a statement without parameters and with one row. */
-static int ask(struct ee_statements *s, const char *format, const char *schema,
-               bool *yes, struct ee_error *err)
+int ee_store_ask(struct ee_statements *s, const char *format,
+                 const char *schema, bool *yes, struct ee_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = ee_statement_get(s, &stmt, format, schema, doing, err);
@@ -125,13 +124,13 @@ static int ask(struct ee_statements *s, const char *format, const char *schema,
 int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
                     struct ee_error *err)
 {
-    return ask(s, exists, schema, yes, err);
+    return ee_store_ask(s, exists, schema, yes, err);
 }
 
 int ee_store_has_trigger(struct ee_statements *s, const char *schema, bool *yes,
                          struct ee_error *err)
 {
-    return ask(s, triggers, schema, yes, err);
+    return ee_store_ask(s, triggers, schema, yes, err);
 }
 
 /* A statement over the key tables, or EE_KEY_UNKNOWN when the schema has

@@ -10,12 +10,12 @@
 
 static const char doing[] = "write the key tables";
 
-/* sql/schema.sql with every `main.` replaced by the quoted schema. */
-static char *schema_for(sqlite3 *db, const char *schema)
+/* The script with every `main.` replaced by the quoted schema. */
+static char *script_for(sqlite3 *db, const char *schema, const char *script)
 {
     static const char here[] = "main.";
     sqlite3_str *out = sqlite3_str_new(db);
-    const char *p = ee_schema_sql;
+    const char *p = script;
     const char *hit = NULL;
 
     while ((hit = strstr(p, here)) != NULL) {
@@ -27,18 +27,25 @@ static char *schema_for(sqlite3 *db, const char *schema)
     return sqlite3_str_finish(out);
 }
 
-int ee_store_create_tables(sqlite3 *db, const char *schema,
-                           struct ee_error *err)
+int ee_store_run_script(sqlite3 *db, const char *schema, const char *script,
+                        const char *doing_what, struct ee_error *err)
 {
-    char *sql = schema_for(db, schema);
+    char *sql = script_for(db, schema, script);
     int rc = EE_OK;
 
     if (sql == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");
     }
-    rc = ee_sql_exec(db, sql, "create the key tables", err);
+    rc = ee_sql_exec(db, sql, doing_what, err);
     sqlite3_free(sql);
     return rc;
+}
+
+int ee_store_create_tables(sqlite3 *db, const char *schema,
+                           struct ee_error *err)
+{
+    return ee_store_run_script(db, schema, ee_schema_sql,
+                               "create the key tables", err);
 }
 
 /* An empty one, not NULL, where n is 0. */

@@ -3,6 +3,7 @@
  * fn_key.c: envelope_key_create(), _rotate(), _set_state(), _open().
  */
 #include "base/text.h"
+#include "keys/subject.h"
 #include "provider/cmk_uri.h"
 #include "sqlite/call.h"
 #include "sqlite/functions.h"
@@ -58,6 +59,21 @@ static int default_cmk(struct ee_conn *conn, const struct ee_key_name *name,
     return *out != NULL ? EE_OK : ee_fail(err, EE_NOMEM, "out of memory");
 }
 
+/* A subject's key is wrapped by its parent's. */
+static int create_subject(const struct ee_call *call, int argc,
+                          struct ee_bytes name, uint8_t *key_id,
+                          struct ee_error *err)
+{
+    if (argc > 1) {
+        return ee_fail(err, EE_MISUSE,
+                       "the key of a subject has no CMK of its own: SELECT "
+                       "envelope_key_create('%.*s')",
+                       (int)name.n, (const char *)name.p);
+    }
+    return ee_keys_create(&call->conn->keys, (const char *)name.p, name.n, NULL,
+                          0, key_id, err);
+}
+
 static int create(const struct ee_call *call, int argc, sqlite3_value **argv,
                   uint8_t *key_id, struct ee_error *err)
 {
@@ -65,9 +81,13 @@ static int create(const struct ee_call *call, int argc, sqlite3_value **argv,
     struct ee_key_name parsed;
     struct ee_bytes name;
     char *chosen = NULL;
+    size_t slash = 0;
     int count = argc - 1;
     int rc = ee_call_text(argv[0], "the key name", &name, err);
 
+    if (rc == EE_OK && ee_subject_name((const char *)name.p, name.n, &slash)) {
+        return create_subject(call, argc, name, key_id, err);
+    }
     if (rc == EE_OK) {
         rc = ee_key_name_parse(&parsed, (const char *)name.p, name.n, err);
     }

@@ -76,6 +76,9 @@ static const char *outcome(enum ee_leftover left)
     case EE_LEFT_IN_FILE:
         return "destroyed, but a copy is left in free space of the files: "
                "VACUUM";
+    case EE_LEFT_UNKNOWN:
+        return "destroyed; the file is big and was not searched for copies in "
+               "free space: a VACUUM removes any";
     default:
         return "destroyed";
     }

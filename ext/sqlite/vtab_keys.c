@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * vtab_keys.c: the eponymous table envelope_keys, one row a key version.
+ * vtab_keys.c: the eponymous table envelope_keys, one row a key version, and
+ * one a data subject's key. Of those there may be a million, so `name =` and
+ * `key_id =` are looked up and not searched for.
  *
  * Its instance also keeps the connection's prepared statements (rule in
  * db/statements.h): SQLite disconnects it first thing when it closes.
  * What it shows is what the key tables say; using a key verifies it.
  */
+#include "base/text.h"
+#include "base/wire.h"
+#include "keys/subject_store.h"
 #include "sqlite/functions.h"
 
 #include <string.h>
+#include <time.h>
 
+enum { NAME_COLUMN = 1, KEY_ID_COLUMN = 6, CREATED_COLUMN = 7 };
 enum { COLUMN_COUNT = 12 };
+
+/* idxNum: which arguments xFilter gets, in this order. */
+enum { BY_NAME = 1, BY_KEY_ID = 2 };
 
 static const char declaration[] =
     "CREATE TABLE envelope_keys("
@@ -24,7 +34,8 @@ static const char declaration[] =
     " created TEXT,"       /* UTC */
     " origin TEXT,"        /* local or imported */
     " generation INTEGER," /* grows with every change of the name's keys */
-    " cmks TEXT,"          /* the URIs of the CMKs that open it, with spaces */
+    " cmks TEXT,"          /* the URIs of the CMKs that open it, with spaces;
+                            * of a subject key:NAME#VERSION, its parent */
     " pending TEXT)";      /* those that have no wrap of it yet, or NULL */
 
 static const char rows[] =
@@ -38,6 +49,18 @@ static const char rows[] =
     " AND length(wrapped) = 0 ORDER BY position))"
     " FROM \"%w\".envelope_key k LEFT JOIN \"%w\".envelope_key_manifest m"
     " ON m.name = k.name";
+
+/* created is the BLOB it is stored as: see result_created() */
+static const char subject_rows[] =
+    " UNION ALL SELECT %Q, k.name, 1, CASE substr(k.record, 9, 1)"
+    " WHEN x'01' THEN 'active' WHEN x'02' THEN 'decrypt-only'"
+    " WHEN x'03' THEN 'disabled' WHEN x'04' THEN 'destroyed' END, 1,"
+    " CASE p.suite WHEN 1 THEN 'aes-256-gcm' WHEN 2 THEN 'chacha20-poly1305'"
+    " END, lower(hex(substr(k.record, 1, 8))), substr(k.record, 10, 8), "
+    "'local', NULL,"
+    " 'key:' || p.name || '#' || p.version, NULL"
+    " FROM \"%w\".envelope_subject k LEFT JOIN \"%w\".envelope_key p"
+    " ON p.key_id = substr(k.record, 18, 8)";
 
 struct keys_table {
     sqlite3_vtab base; /* first */
@@ -86,11 +109,38 @@ static int disconnect_table(sqlite3_vtab *base)
     return SQLITE_OK;
 }
 
+/* The bit of a constraint that can be looked up, or 0. */
+static int usable(sqlite3_index_info *info, int i)
+{
+    const int column = info->aConstraint[i].iColumn;
+
+    if (!info->aConstraint[i].usable ||
+        info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ ||
+        sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") != 0) {
+        return 0;
+    }
+    return column == NAME_COLUMN     ? BY_NAME
+           : column == KEY_ID_COLUMN ? BY_KEY_ID
+                                     : 0;
+}
+
+/* SQLite checks the rows again: a constraint may find too many. */
 static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
+    static const int bits[] = {BY_NAME, BY_KEY_ID};
+    int arguments = 0;
+
     (void)base;
-    info->estimatedCost = 100;
-    info->estimatedRows = 10;
+    for (int b = 0; b < 2; b++) {
+        for (int i = 0; i < info->nConstraint; i++) {
+            if (usable(info, i) == bits[b] && !(info->idxNum & bits[b])) {
+                info->idxNum |= bits[b];
+                info->aConstraintUsage[i].argvIndex = ++arguments;
+            }
+        }
+    }
+    info->estimatedCost = info->idxNum != 0 ? 10 : 1000000;
+    info->estimatedRows = info->idxNum != 0 ? 2 : 100000;
     return SQLITE_OK;
 }
 
@@ -130,7 +180,62 @@ static int next_row(sqlite3_vtab_cursor *base)
 struct union_work {
     struct ee_keys *keys;
     sqlite3_str *sql;
+    int number; /* idxNum */
 };
+
+/* ?1 is a name, ?2 a key id. By idxNum; of keys and of subjects. */
+static const char *const where_of[][2] = {
+    {"", ""},
+    {" WHERE k.name = ?1", " WHERE k.name = ?1"},
+    {" WHERE k.key_id = ?2", " WHERE substr(k.record, 1, 8) = ?2"},
+    {" WHERE k.name = ?1 AND k.key_id = ?2",
+     " WHERE k.name = ?1 AND substr(k.record, 1, 8) = ?2"},
+};
+
+/* The SQL argument as the tables have it. Drops from *number what is not TEXT:
+ * SQLite then looks at every row itself. */
+struct arguments {
+    sqlite3_value *name;
+    uint8_t key_id[EE_KEY_ID_BYTES];
+};
+
+static void read_arguments(struct arguments *a, int *number,
+                           sqlite3_value **argv)
+{
+    int next = 0;
+    sqlite3_value *id = NULL;
+
+    if ((*number & BY_NAME) != 0) {
+        a->name = argv[next++];
+        if (sqlite3_value_type(a->name) != SQLITE_TEXT) {
+            *number &= ~BY_NAME;
+        }
+    }
+    if ((*number & BY_KEY_ID) != 0) {
+        id = argv[next];
+        if (sqlite3_value_type(id) != SQLITE_TEXT ||
+            !ee_unhex(a->key_id, sizeof a->key_id,
+                      (const char *)sqlite3_value_text(id),
+                      (size_t)sqlite3_value_bytes(id))) {
+            *number &= ~BY_KEY_ID;
+        }
+    }
+}
+
+static int bind_arguments(sqlite3_stmt *stmt, const struct arguments *a,
+                          int number)
+{
+    int rc = SQLITE_OK;
+
+    if ((number & BY_NAME) != 0) {
+        rc = sqlite3_bind_value(stmt, 1, a->name);
+    }
+    if (rc == SQLITE_OK && (number & BY_KEY_ID) != 0) {
+        rc = sqlite3_bind_blob(stmt, 2, a->key_id, sizeof a->key_id,
+                               SQLITE_TRANSIENT);
+    }
+    return rc;
+}
 
 static int add_schema(void *arg, const char *schema, struct ee_error *err)
 {
@@ -142,6 +247,12 @@ static int add_schema(void *arg, const char *schema, struct ee_error *err)
         sqlite3_str_appendf(w->sql, rows,
                             sqlite3_str_length(w->sql) > 0 ? " UNION ALL " : "",
                             schema, schema, schema, schema, schema);
+        sqlite3_str_appendall(w->sql, where_of[w->number][0]);
+        rc = ee_subjects_exist(&w->keys->statements, schema, &yes, err);
+    }
+    if (rc == EE_OK && yes) {
+        sqlite3_str_appendf(w->sql, subject_rows, schema, schema, schema);
+        sqlite3_str_appendall(w->sql, where_of[w->number][1]);
     }
     return rc == EE_OK ? EE_KEY_UNKNOWN : rc; /* the next schema, please */
 }
@@ -153,16 +264,18 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *text,
     struct keys_cursor *cursor = (struct keys_cursor *)base;
     struct keys_table *table = (struct keys_table *)base->pVtab;
     struct ee_conn *conn = table->conn;
-    struct union_work w = {&conn->keys, sqlite3_str_new(conn->db)};
+    struct union_work w = {&conn->keys, sqlite3_str_new(conn->db), 0};
+    struct arguments arguments = {NULL, {0}};
     struct ee_error err = {0};
     char *sql = NULL;
     bool no_memory = false;
-    int rc = ee_keys_each_schema(&conn->keys, add_schema, &w, &err);
+    int rc = SQLITE_OK;
 
-    (void)number;
     (void)text;
     (void)argc;
-    (void)argv;
+    read_arguments(&arguments, &number, argv);
+    w.number = number;
+    rc = ee_keys_each_schema(&conn->keys, add_schema, &w, &err);
     (void)sqlite3_finalize(cursor->stmt);
     cursor->stmt = NULL;
     cursor->rowid = 0;
@@ -180,6 +293,9 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *text,
     rc = SQLITE_OK;
     if (sql != NULL) { /* NULL: no schema has keys */
         rc = sqlite3_prepare_v2(conn->db, sql, -1, &cursor->stmt, NULL);
+        if (rc == SQLITE_OK) {
+            rc = bind_arguments(cursor->stmt, &arguments, number);
+        }
     }
     sqlite3_free(sql);
     return rc == SQLITE_OK ? next_row(base) : rc;
@@ -190,11 +306,33 @@ static int eof(sqlite3_vtab_cursor *base)
     return ((struct keys_cursor *)base)->eof;
 }
 
+/* Of a subject: 8 bytes of its record, as the other rows' datetime() text. */
+static void result_created(sqlite3_context *ctx, sqlite3_value *value)
+{
+    const void *p = sqlite3_value_blob(value);
+    struct ee_reader r =
+        ee_reader(ee_bytes(p, (size_t)sqlite3_value_bytes(value)));
+    const time_t created = (time_t)ee_read_u64(&r);
+    char text[sizeof "2026-11-25 03:04:05"];
+    struct tm tm;
+
+    if (!r.bad && gmtime_r(&created, &tm) != NULL &&
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm) > 0) {
+        sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
+    }
+}
+
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i)
 {
     struct keys_cursor *cursor = (struct keys_cursor *)base;
 
-    if (i < COLUMN_COUNT) {
+    if (i >= COLUMN_COUNT) {
+        return SQLITE_OK;
+    }
+    if (i == CREATED_COLUMN &&
+        sqlite3_column_type(cursor->stmt, i) == SQLITE_BLOB) {
+        result_created(ctx, sqlite3_column_value(cursor->stmt, i));
+    } else {
         sqlite3_result_value(ctx, sqlite3_column_value(cursor->stmt, i));
     }
     return SQLITE_OK;

@@ -112,6 +112,9 @@ struct scenario {
 #define KEY    "SELECT envelope_key_create('pii');"
 #define TABLE  "CREATE TABLE t(id INTEGER PRIMARY KEY, c);"
 #define SEALED KEY TABLE "INSERT INTO t VALUES(1, envelope_seal('a','pii',1));"
+#define SUBJECTS                                                               \
+    KEY TABLE "SELECT envelope_key_create('pii/*');"                           \
+              "INSERT INTO t VALUES(1, envelope_seal('a', 'pii/1', 1));"
 #define OPENED "SELECT group_concat(envelope_open(c, id)) FROM t"
 
 #define AUDIT                                                                  \
@@ -207,6 +210,26 @@ static const struct scenario scenarios[] = {
      AUDIT "SELECT envelope_key_rotate('pii'); SELECT count(problem) ||"
            " group_concat(head IS NULL) FROM envelope_audit_verify",
      "00"},
+    {"create a subject", SEALED, "SELECT envelope_key_create('pii/1')",
+     "SELECT envelope_key_create('pii/2');"
+     " SELECT envelope_open(envelope_seal('b', 'pii/2'))",
+     "b"},
+    {"first seal for subjects", SUBJECTS,
+     "INSERT INTO t SELECT i, envelope_seal('a', 'pii/' || i, i) FROM"
+     " (SELECT 2 AS i UNION SELECT 3)",
+     "DELETE FROM t WHERE id > 1;"
+     " INSERT INTO t VALUES(4, envelope_seal('b', 'pii/2', 4)); " OPENED,
+     "a,b"},
+    {"open for subjects", SUBJECTS, OPENED, OPENED, "a"},
+    {"destroy a subject",
+     SUBJECTS "SELECT envelope_key_set_state('pii/1', 'disabled');",
+     "SELECT envelope_key_destroy('pii/1', 'pii/1')",
+     "INSERT INTO t VALUES(2, envelope_seal('b', 'pii/2', 2));"
+     " SELECT envelope_open(c, 2) FROM t WHERE id = 2",
+     "b"},
+    {"rewrap a subject", SUBJECTS "SELECT envelope_key_rotate('pii');",
+     "SELECT envelope_key_rewrap('pii/1')",
+     "SELECT envelope_key_rewrap('pii/1'); " OPENED, "a"},
     {"settings", SEALED, "SELECT envelope_config('padding', 'on')", OPENED,
      "a"},
     {"trust", SEALED,

@@ -3,7 +3,7 @@
 
 It exists to be compared with the C code, so it shares nothing with it. It
 is neither fast nor constant in time, and it keeps keys in ordinary memory:
-use it for tests only. Rules R1 to R36 are those of ext/envelope/FORMAT.md.
+use it for tests only. The rules cited are those of ext/envelope/FORMAT.md.
 """
 
 from __future__ import annotations
@@ -766,3 +766,96 @@ def open_portable(
     if not all(hmac.compare_digest(have, want) for have, want in pairs):
         raise AuthenticationFailed
     return open_envelope(blob, [kek], context)
+
+
+# Section 12: subjects
+
+SUBJECT_BYTES = 97
+
+
+@dataclass(frozen=True)
+class SubjectRecord:
+    """The key of a data subject, as its row has it."""
+
+    name: bytes
+    suite: int
+    key_id: bytes
+    state: int
+    created: int
+    parent: bytes
+    nonce: bytes = bytes(NONCE_BYTES)
+    wrapped: bytes = bytes(WRAP_BYTES)
+
+    @property
+    def _head(self) -> bytes:
+        return self.key_id + struct.pack(">BQ", self.state, self.created)
+
+    @property
+    def aad(self) -> bytes:
+        """What V authenticates."""
+        return (
+            b"sqlite-envelope/v1/subject\0"
+            + struct.pack(">I", len(self.name))
+            + self.name
+            + bytes([self.suite])
+            + self._head
+            + self.parent
+        )
+
+    def encode(self) -> bytes:
+        """The record's bytes."""
+        return self._head + self.parent + self.nonce + self.wrapped
+
+
+def subject_key(parent: Kek) -> bytes:
+    """Ks."""
+    return parent.derive("kek-subject")
+
+
+def check_subject_name(name: bytes) -> None:
+    """One slash, a name before and behind it (R50)."""
+    parts = name.split(b"/")
+    if len(parts) != 2 or not all(parts) or len(name) > 127:
+        raise Refused("R50")
+
+
+def wrap_subject(
+    name: bytes, kek: Kek, parent: Kek, nonce: bytes, created: int, state: int
+) -> SubjectRecord:
+    """The record of a subject. The caller owes a fresh nonce (R52)."""
+    check_subject_name(name)
+    record = SubjectRecord(name, parent.suite, kek.key_id, state, created,
+                           parent.key_id, nonce)
+    wrapped = wrap_encrypt(parent.suite, subject_key(parent), nonce,
+                           record.aad, kek.key)
+    return replace(record, wrapped=wrapped)
+
+
+def parse_subject(name: bytes, suite: int, record: bytes) -> SubjectRecord:
+    """A record cut into its fields; nothing is verified yet."""
+    if len(record) != SUBJECT_BYTES:
+        raise AuthenticationFailed
+    state, created = struct.unpack(">BQ", record[8:17])
+    return SubjectRecord(name, suite, record[:8], state, created,
+                         record[17:25], record[25:49], record[49:])
+
+
+def unwrap_subject(
+    name: bytes, record: bytes, parent: Kek, parent_name: bytes, use: str
+) -> Kek:
+    """The KEK of a subject, to "open" or to "seal" (R51 to R56)."""
+    check_subject_name(name)
+    subject = parse_subject(name, parent.suite, record)
+    if subject.state == DESTROYED:
+        raise Refused("R55")
+    if name.split(b"/")[0] != parent_name or subject.parent != parent.key_id:
+        raise AuthenticationFailed
+    key = wrap_decrypt(parent.suite, subject_key(parent), subject.nonce,
+                       subject.aad, subject.wrapped)
+    if subject.state not in (ACTIVE, DECRYPT_ONLY):
+        raise Refused("R54")
+    if use == "seal" and subject.state != ACTIVE:
+        raise Refused("R54")
+    if use == "seal" and name.endswith(b"/*"):
+        raise Refused("R56")
+    return Kek(key, parent.suite)

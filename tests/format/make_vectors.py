@@ -25,6 +25,7 @@ import vectors_good
 import vectors_keys
 import vectors_malformed
 import vectors_rewrap
+import vectors_subjects
 from vectors_base import Files
 
 GROUPS = (
@@ -53,6 +54,8 @@ GROUPS = (
     vectors_keys.good_records,
     vectors_keys.bad_records,
     vectors_keys.kdf_file,
+    vectors_subjects.good_subjects,
+    vectors_subjects.bad_subjects,
 )
 
 

@@ -76,6 +76,31 @@ class CrossCheck(unittest.TestCase):
                                ef.value_of(value)),
                 index(value, "pii", "t.c"))
 
+    def subject_agrees(self, suite: str) -> None:
+        """Python unwraps what the extension wrapped, and the reverse."""
+        payload = self.payload(suite)
+        parent = ef.Kek(payload[:ef.KEY_BYTES], SUITES[suite])
+        self.conn.execute("SELECT envelope_key_create('pii/42')").fetchall()
+        (record,), = self.conn.execute("SELECT record FROM envelope_subject")
+        kek = ef.unwrap_subject(b"pii/42", record, parent, b"pii", "seal")
+        cross_check(seal_under(self.conn, "pii/42"),
+                    sql_function(self.conn, "envelope_open({})"), kek,
+                    payload[ef.KEY_BYTES:], COUNT // 20)
+        kek = ef.Kek(os.urandom(32), parent.suite)
+        made = ef.wrap_subject(b"pii/43", kek, parent, os.urandom(24), 7,
+                               ef.ACTIVE)
+        self.conn.execute("INSERT INTO envelope_subject(name, record)"
+                          " VALUES('pii/43', ?)", (made.encode(),))
+        cross_check(seal_under(self.conn, "pii/43"),
+                    sql_function(self.conn, "envelope_open({})"), kek,
+                    payload[ef.KEY_BYTES:], COUNT // 20)
+
+    def test_subjects_of_suite_01(self) -> None:
+        self.subject_agrees("aes-256-gcm")
+
+    def test_subjects_of_suite_02(self) -> None:
+        self.subject_agrees("chacha20-poly1305")
+
     def test_a_wrong_key_file_is_noticed(self) -> None:
         self.payload("aes-256-gcm")
         with self.assertRaises(ef.AuthenticationFailed):

@@ -33,10 +33,10 @@ SHARED_XAES = ROOT.parent / "shared" / "vectors" / "xaes-256-gcm.json"
 ROUND_TRIPS = 10_000
 KEK = Kek(bytes(range(32)), ef.SUITE_AES)
 
-# R17 and R32 bind what a writer draws, R19 when a reader releases bytes, and
-# R40 a reader who was told more than the tables say (sql/test_trust.py); no
-# bytes of an envelope or a key table can show these.
-NOT_IN_BYTES = {"R17", "R19", "R32", "R40"}
+# R17, R32 and R52 bind what a writer draws, R19 when a reader releases bytes,
+# R40 a reader who was told more than the tables say (sql/test_trust.py), R57
+# what a name is; no bytes of an envelope or a key table can show these.
+NOT_IN_BYTES = {"R17", "R19", "R32", "R40", "R52", "R57"}
 
 
 def vector_files(folder: str) -> list[Path]:
@@ -157,6 +157,19 @@ def run_import(test: unittest.TestCase, case: vec.Case) -> None:
     test.assertEqual(record.provider_context, case.octets("provider-context"))
 
 
+def run_subject(test: unittest.TestCase, case: vec.Case) -> None:
+    """Unwrap a subject's KEK; and wrap it to the same bytes."""
+    name, record = case.octets("name"), case.octets("record")
+    parent = Kek(case.octets("parent-kek"), int(case.one("suite"), 16))
+    kek = ef.unwrap_subject(name, record, parent, case.octets("parent-name"),
+                            case.one("use"))
+    test.assertEqual(kek.key, case.octets("kek"))
+    made = ef.parse_subject(name, parent.suite, record)
+    again = ef.wrap_subject(name, kek, parent, made.nonce, made.created,
+                            made.state)
+    test.assertEqual(again.encode(), record)
+
+
 RUNNERS = {
     "open": run_open,
     "rewrap": run_rewrap,
@@ -164,6 +177,7 @@ RUNNERS = {
     "record": run_record,
     "export": run_export,
     "import": run_import,
+    "subject": run_subject,
 }
 
 

@@ -15,6 +15,7 @@ DEK = bytes(range(0x40, 0x60))
 NEXT_KEY = bytes(range(0x60, 0x80))
 EXPORT_KEY = bytes(range(0x80, 0xA0))
 EXPORT_SECRET = bytes(range(0xA0, 0xC0))
+NONCE = bytes(range(0x80, 0x98))
 VALUE = value_of("ann@example.org")
 CONTEXT = (value_of("Customer.Email"), value_of(7))
 
@@ -133,6 +134,21 @@ def exported() -> list[Field]:
     ]
 
 
+def subject() -> list[Field]:
+    """Section 12."""
+    parent, kek = Kek(KEY, ef.SUITE_AES), Kek(NEXT_KEY, ef.SUITE_AES)
+    made = ef.wrap_subject(b"pii/42", kek, parent, NONCE, 1767225600,
+                           ef.ACTIVE)
+    return [
+        ("Ks", ef.subject_key(parent)),
+        ("key id", made.key_id),
+        ("aad", made.aad),
+        ("nonce", made.nonce),
+        ("V", made.wrapped),
+        ("record", made.encode()),
+    ]
+
+
 def block(fields: list[Field]) -> str:
     """Fields as text, so many bytes a line."""
     lines = []
@@ -146,7 +162,7 @@ def block(fields: list[Field]) -> str:
 
 def blocks() -> list[str]:
     """Every block, in the order of the page."""
-    makers = (keys, data, wrap, rewrapped, indexed, record, exported)
+    makers = (keys, data, wrap, rewrapped, indexed, record, exported, subject)
     return [block(make()) for make in makers]
 
 

@@ -123,6 +123,37 @@ class Killed(SqlTest):
         self.opens(conn)
         return False
 
+    def check_subject_made(self, conn):
+        """No row without its key; a key without a row harms nobody."""
+        rows = conn.execute("SELECT envelope_open(v) FROM t"
+                            " WHERE i > 0 ORDER BY i").fetchall()
+        self.assertIn(rows, ([], [("a",), ("b",)]))
+        conn.execute("INSERT INTO t VALUES(9, envelope_seal('c', 'pii/8'))")
+        self.assertEqual("c", self.one(
+            conn, "SELECT envelope_open(v) FROM t WHERE i = 9"))
+        return rows != []
+
+    def check_subject_destroyed(self, conn):
+        blob = self.one(conn, "SELECT v FROM t WHERE i = 7")
+        state = self.one(conn, "SELECT state FROM envelope_keys"
+                         " WHERE name = 'pii/7'")
+        self.assertIn(state, ("disabled", "destroyed"))
+        if state == "destroyed":
+            self.refuses_open("destroyed", conn, blob)
+        else:
+            self.one(conn, "SELECT envelope_key_set_state('pii/7', 'active')")
+            self.assertEqual("a", self.open(conn, blob))
+        self.assertEqual("b", self.one(
+            conn, "SELECT envelope_open(v) FROM t WHERE i = 8"))
+        return state == "destroyed"
+
+    def master_subjects(self, *statements):
+        conn = self.connect(os.path.join(self.master, "app.db"))
+        for sql in ("SELECT envelope_key_create('pii/*')", *statements,
+                    "PRAGMA wal_checkpoint(TRUNCATE)"):
+            conn.execute(sql).fetchall()
+        conn.close()
+
     def disable_master(self):
         conn = self.connect(os.path.join(self.master, "app.db"))
         self.one(conn, "SELECT envelope_key_set_state('pii', 'disabled')")
@@ -146,6 +177,19 @@ class Killed(SqlTest):
     def test_set_state(self):
         self.check_all("SELECT envelope_key_set_state('pii', 'disabled');",
                        self.check_disabled, 4)
+
+    INSERT = ("INSERT INTO t VALUES(7, envelope_seal('a', 'pii/7')),"
+              " (8, envelope_seal('b', 'pii/8'))")
+
+    def test_subjects_made_at_their_first_seal(self):
+        self.master_subjects()
+        self.check_all(self.INSERT + ";", self.check_subject_made, 4)
+
+    def test_a_subject_destroyed(self):
+        self.master_subjects(
+            self.INSERT, "SELECT envelope_key_set_state('pii/7', 'disabled')")
+        self.check_all("SELECT envelope_key_destroy('pii/7', 'pii/7');",
+                       self.check_subject_destroyed, 4)
 
     def test_destroy(self):
         self.disable_master()

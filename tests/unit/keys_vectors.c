@@ -3,11 +3,12 @@
  * keys_vectors.c: every file of tests/vectors/keys: do fingerprint, key id,
  * tag1, tag2 and the manifest's tag verify (FORMAT R27)? What a verified
  * record may be used for (R28, R29) is tested where it is decided, from SQL.
+ * Does the wrap of a subject's key open, under its parent alone (R50 to R53)?
  */
 #include "base/text.h"
 #include "base/wire.h"
 #include "envelope/kek.h"
-#include "keys/record.h"
+#include "keys/subject_record.h"
 #include "kit.h"
 #include "tap.h"
 #include "vec.h"
@@ -136,12 +137,96 @@ static bool provider_context_is_right(struct vec_case *c,
            memcmp(out, expected.p, expected.n) == 0;
 }
 
+/* ---- R50 to R56 ---- */
+
+static bool unwraps(struct vec_case *c, struct ee_subject *s,
+                    struct ee_kek **out)
+{
+    static const uint8_t secret[EE_KEY_BYTES];
+    const struct ee_suite *suite = ee_suite_by_id(vec_exact(c, "suite", 1)[0]);
+    struct ee_kek *parent = NULL;
+    struct ee_error err;
+    uint8_t aad[EE_SUBJECT_AAD_MAX];
+    bool right = suite != NULL && ee_kek_new(&parent, &ossl, suite,
+                                             vec_exact(c, "parent-kek", 32),
+                                             secret, &err) == EE_OK;
+
+    *out = NULL;
+    right = right &&
+            memcmp(parent->key_id, ee_subject_parent(s), EE_KEY_ID_BYTES) == 0;
+    right = right &&
+            ee_subject_unwrap(out, &ossl, parent, ee_subject_id(s),
+                              ee_subject_nonce(s),
+                              ee_bytes(aad, ee_subject_aad(aad, s, suite->id)),
+                              ee_subject_wrapped(s), &err) == EE_OK;
+    ee_kek_free(parent);
+    return right;
+}
+
+/* Wrapped again under the same nonce it is the same bytes. */
+static bool wraps_to(struct vec_case *c, struct ee_subject *s,
+                     const struct ee_kek *kek)
+{
+    const struct ee_suite *suite = kek->suite;
+    struct ee_kek *parent = NULL;
+    struct ee_error err;
+    uint8_t aad[EE_SUBJECT_AAD_MAX];
+    uint8_t wrapped[EE_WRAPPED_BYTES];
+    uint8_t id[EE_KEY_ID_BYTES];
+    bool right =
+        ee_kek_new(&parent, &ossl, suite, vec_exact(c, "parent-kek", 32),
+                   kek->name_secret, &err) == EE_OK;
+
+    right = right &&
+            ee_subject_wrap(&ossl, parent, wrapped, ee_subject_nonce(s),
+                            ee_bytes(aad, ee_subject_aad(aad, s, suite->id)),
+                            vec_exact(c, "kek", EE_KEY_BYTES)) == EE_OK &&
+            memcmp(wrapped, ee_subject_wrapped(s), sizeof wrapped) == 0;
+    ee_subject_key_id(id, kek->kek, suite);
+    ee_kek_free(parent);
+    return right && memcmp(id, kek->key_id, sizeof id) == 0;
+}
+
+static void run_subject(struct vec_case *c, const char *file)
+{
+    const struct ee_bytes name = vec_bytes(c, "name");
+    const struct ee_bytes parent = vec_bytes(c, "parent-name");
+    const bool good = vec_is(c, "expect", "ok");
+    char parent_name[EE_NAME_MAX] = "";
+    struct ee_subject s = {.name = ""};
+    struct ee_kek *kek = NULL;
+    struct ee_error err;
+    bool right = false;
+
+    memcpy(s.record, vec_exact(c, "record", sizeof s.record), sizeof s.record);
+    memcpy(parent_name, parent.p, parent.n);
+    if (ee_subject_name_check((const char *)name.p, name.n, &err) == EE_OK) {
+        memcpy(s.name, name.p, name.n);
+        right = ee_subject_is_of(&s, parent_name) && unwraps(c, &s, &kek);
+    }
+    if (vec_is(c, "rule", "R54") || vec_is(c, "rule", "R56")) {
+        ok(right, "%s", file); /* authentic; what it may do is for SQL */
+    } else if (good) {
+        ok(right &&
+               memcmp(kek->kek, vec_exact(c, "kek", 32), EE_KEY_BYTES) == 0 &&
+               wraps_to(c, &s, kek),
+           "%s", file);
+    } else {
+        ok(!right && kek == NULL, "%s", file);
+    }
+    ee_kek_free(kek);
+}
+
 static void run_case(struct vec_case *c, const char *file)
 {
     const bool genuine = !vec_is(c, "expect", "authentication");
     struct ee_key_record r;
     bool right = false;
 
+    if (vec_is(c, "op", "subject")) {
+        run_subject(c, file);
+        return;
+    }
     if (vec_bytes(c, "name").n >= EE_NAME_MAX) {
         skip("this build allows shorter names only", file);
         return;

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * policy.c: what the state of a key allows, and the errors that say so. Asked
+ * after a cache hit, never before.
+ */
+#include "base/text.h"
+#include "keys/keys.h"
+
+int ee_keys_destroyed(const struct ee_key_record *r, struct ee_error *err)
+{
+    return ee_fail(err, EE_KEY_STATE,
+                   "key %s version %u was destroyed: what is sealed under it "
+                   "cannot be opened any more",
+                   r->name, r->version);
+}
+
+/* What to type to use a version again: alone when it was disabled alone. */
+int ee_keys_refuse_state(const struct ee_key_entry *e, const char *what,
+                         struct ee_error *err)
+{
+    const struct ee_key_record *r = &e->record;
+    char hex[2 * EE_KEY_ID_BYTES + 1];
+
+    if (r->state == EE_STATE_DESTROYED) {
+        return ee_keys_destroyed(r, err);
+    }
+    if (r->version == e->manifest.current) {
+        return ee_fail(err, EE_KEY_STATE,
+                       "key %s version %u is %s%s; to use it again: SELECT "
+                       "envelope_key_set_state('%s', 'active')",
+                       r->name, r->version, ee_state_name(r->state), what,
+                       r->name);
+    }
+    ee_hex(hex, ee_bytes(r->fingerprint, EE_KEY_ID_BYTES));
+    return ee_fail(err, EE_KEY_STATE,
+                   "key %s version %u is %s%s; to use it again: SELECT "
+                   "envelope_key_set_state('%s', 'decrypt-only')",
+                   r->name, r->version, ee_state_name(r->state), what, hex);
+}
+
+/* FORMAT R29 */
+bool ee_keys_may_open(const struct ee_key_entry *e)
+{
+    return e->record.state == EE_STATE_ACTIVE ||
+           e->record.state == EE_STATE_DECRYPT_ONLY;
+}
+
+/* FORMAT R28 */
+bool ee_keys_may_seal(const struct ee_key_entry *e)
+{
+    return e->record.version == e->manifest.current &&
+           e->record.state == EE_STATE_ACTIVE &&
+           e->record.origin == EE_ORIGIN_LOCAL;
+}
+
+int ee_keys_refuse_to_seal(const struct ee_key_entry *e, struct ee_error *err)
+{
+    if (e->record.origin != EE_ORIGIN_LOCAL) {
+        return ee_fail(err, EE_KEY_STATE,
+                       "key %s version %u was imported and does not seal",
+                       e->record.name, e->record.version);
+    }
+    return ee_keys_refuse_state(e, " and does not seal", err);
+}
