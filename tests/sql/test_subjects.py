@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One person's key: 'pii/42' (FORMAT section 12)."""
 
+import json
 import sqlite3
 import subprocess
 import time
@@ -428,6 +429,40 @@ class Used(Subjects):
                 self.conn, "SELECT envelope_blind_index(?, ?, 's')", CANARY,
                 name))
         self.assertEqual(CANARY, self.open(self.connect(), two, "s"))
+
+    def test_open_keys_names_the_parent(self):
+        """A blob chooses its key; the session bounds the choice."""
+        self.create("pay")
+        self.create("pay/1")
+        blob = self.seal(self.conn, CANARY, "pay/1")
+        conn = self.connect()
+        self.assertEqual(CANARY, self.open(conn, blob))
+        self.one(conn, "SELECT envelope_config('open_keys', 'pii')")
+        self.check_all_open(conn)
+        self.refuses_open("open_keys", conn, blob)
+        self.refuses_open("open_keys", conn, blob)
+        self.one(conn, "SELECT envelope_config('open_keys', 'pay')")
+        self.assertEqual(CANARY, self.open(conn, blob))
+        self.refuses_open("open_keys", conn, self.blob(1))
+
+    def test_the_audit_log_has_them(self):
+        path = self.file("audit.log")
+        self.one(self.conn, "SELECT envelope_config('audit', ?)", path)
+        self.insert(501)
+        self.create("pii/502")
+        self.one(self.conn, "SELECT envelope_key_rewrap('pii/502')")
+        self.destroy("pii/502")
+        with open(path, encoding="ascii") as stream:
+            lines = [json.loads(line) for line in stream]
+        events = [(line["event"], line.get("key")) for line in lines
+                  if str(line.get("key", "")).startswith("pii/")]
+        self.assertEqual(
+            [("created", "pii/501"), ("created", "pii/502"),
+             ("rewrapped", "pii/502"), ("state", "pii/502"),
+             ("destroyed", "pii/502")], events)
+        rows = self.conn.execute("SELECT problem FROM envelope_audit_verify(?)",
+                                 (path,)).fetchall()
+        self.assertEqual([(None,)], rows)
 
     def test_rewrap_to_a_subject_and_back(self):
         """FORMAT R57: pii and pii/1 are one name to a blind index."""
