@@ -358,6 +358,18 @@ class ExportAndImport(TwoDatabases):
                             "SELECT envelope_export(?)", blob)
         self.assertIn("key two version 1 cannot be exported", text)
 
+    def test_each_key_of_a_statement_goes_to_its_own_cmks(self):
+        self.one(self.a, "SELECT envelope_key_create('pay',"
+                 " 'keyring:pay.keyring')")
+        blobs = (self.seal(self.a), self.seal(self.a, CANARY, "pay"))
+        pii, pay = [out for out, in self.a.execute(
+            "SELECT envelope_export(column1) FROM (VALUES(?), (?))", blobs)]
+        self.assertNotEqual(pii[5:13], pay[5:13])
+        for out, uri in ((pii, b"keyring:shared.keyring"),
+                         (pay, b"keyring:pay.keyring")):
+            wraps = ef.export_record_of(out).wraps
+            self.assertEqual([uri], [wrap.uri for wrap in wraps])
+
     def test_a_name_that_is_not_ascii_goes_over(self):
         self.one(self.a, "SELECT envelope_key_create('u',"
                  " 'keyring:schl\u00fcssel 1.keyring')")
@@ -574,6 +586,14 @@ class Damage(TwoDatabases):
     def test_every_truncation_is_refused(self):
         for n in range(0, len(self.out), 1 if scaled(100) == 100 else 7):
             self.error(self.b, IMPORT % ", 1", self.out[:n], "pii")
+
+    def test_a_record_of_another_key_id_is_refused_without_a_provider(self):
+        self.one(self.b, "SELECT envelope_key_open('pii')")
+        os.remove(self.file("shared.keyring"))
+        self.refuses_import("there is no keyring", self.b, self.out, "pii", 1)
+        self.refuses_import(AUTH, self.b, flip(self.out, 8 * 12), "pii", 1)
+        self.refuses_import(AUTH, self.b, flip(self.out, 8 * RECORD + 8),
+                            "pii", 1)
 
     def test_an_envelope_without_record_is_not_imported(self):
         blob = self.seal(self.a)
