@@ -95,8 +95,7 @@ static int refuse_cmk(const struct ee_draft *d, const char *cmk, int rc,
                    cmk, d->record.name, why);
 }
 
-/* Failures that asking another CMK, or later, cannot mend. */
-static bool is_fatal(int rc)
+bool ee_keys_is_fatal(int rc)
 {
     return rc == EE_NOMEM || rc == EE_INTERRUPTED || rc == EE_MISUSE ||
            rc == EE_INTERNAL || rc == EE_AUDIT;
@@ -112,7 +111,7 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
     int rc = ee_keys_wrap(k, schema, cmk, &d->record, d->payload, mode, stored,
                           wrapped, &n, err);
 
-    if (rc != EE_OK && (is_fatal(rc) || d->alone)) {
+    if (rc != EE_OK && (ee_keys_is_fatal(rc) || d->alone)) {
         return rc;
     }
     if (rc != EE_OK && !k->allow_partial) {

@@ -74,8 +74,22 @@ static int wrap_one(struct ee_keys *k, const struct ee_key_entry *from,
     return rc;
 }
 
-/* A record that lacks a CMK would be found out where it cannot be mended: so
- * every CMK of the key, or none. */
+/* What to do about a CMK that does not wrap: nothing, by default. A record that
+ * lacks it is found out where nobody can mend that. */
+static int refuse_cmk(const struct ee_key_entry *from, const char *cmk, int rc,
+                      struct ee_error *err)
+{
+    char why[sizeof err->msg];
+
+    memcpy(why, err->msg, sizeof why);
+    return ee_fail(err, rc,
+                   "key %s cannot be exported for CMK %s: %s; to go on "
+                   "without it: SELECT envelope_config('allow_partial', 'on')",
+                   from->record.name, cmk, why);
+}
+
+/* Under every CMK of the key version; with the setting allow_partial, under
+ * those that wrap now. */
 static int wrap_all(struct ee_keys *k, const struct ee_key_entry *from,
                     const uint8_t *payload, const uint8_t *f,
                     struct ee_export_draft *draft, struct ee_error *err)
@@ -88,26 +102,32 @@ static int wrap_all(struct ee_keys *k, const struct ee_key_entry *from,
     for (const struct ee_wrap *w = list; rc == EE_OK && w != NULL;
          w = w->next) {
         rc = wrap_one(k, from, w->cmk, payload, f, draft, err);
+        if (rc == EE_OK || ee_keys_is_fatal(rc)) {
+            continue;
+        }
+        rc = k->allow_partial ? EE_OK : refuse_cmk(from, w->cmk, rc, err);
     }
     ee_wraps_free(list);
-    if (rc == EE_OK && !ee_export_finish(draft, payload)) {
-        rc = ee_fail(err, EE_CONFIG,
-                     "what the CMKs of key %s make of the export key does not "
-                     "fit into an envelope (1 to %d CMKs, %d bytes)",
-                     from->record.name, EE_EXPORT_WRAPS_MAX, EE_RECORD_MAX);
-    }
     return rc;
 }
 
-/* The provider's words, with what was wanted before them. */
-static int say_what(const struct ee_key_entry *from, int rc,
-                    struct ee_error *err)
+static int finish(const struct ee_key_entry *from, const uint8_t *payload,
+                  struct ee_export_draft *draft, struct ee_error *err)
 {
-    char why[sizeof err->msg];
-
-    memcpy(why, err->msg, sizeof why);
-    return ee_fail(err, rc, "key %s version %u cannot be exported: %s",
-                   from->record.name, from->record.version, why);
+    if (ee_export_finish(draft, payload)) {
+        return EE_OK;
+    }
+    if (draft->count == 0 && !draft->bad) {
+        return ee_fail(err, EE_UNAVAILABLE,
+                       "key %s cannot be exported: none of its CMKs wraps the "
+                       "export key",
+                       from->record.name);
+    }
+    return ee_fail(err, EE_CONFIG,
+                   "key %s cannot be exported: what its CMKs make of the "
+                   "export key does not fit into an envelope (%d CMKs, %d "
+                   "bytes)",
+                   from->record.name, EE_EXPORT_WRAPS_MAX, EE_RECORD_MAX);
 }
 
 static int make(struct ee_portable *p, struct ee_keys *k,
@@ -122,9 +142,9 @@ static int make(struct ee_portable *p, struct ee_keys *k,
 
     if (rc == EE_OK) {
         rc = wrap_all(k, from, payload, f, draft, err);
-        if (rc != EE_OK && rc != EE_NOMEM) {
-            rc = say_what(from, rc, err);
-        }
+    }
+    if (rc == EE_OK) {
+        rc = finish(from, payload, draft, err);
     }
     if (rc != EE_OK) {
         return rc;

@@ -49,7 +49,13 @@ static int check_allowed(struct unwrap_work *w,
     memcpy(text, wrap->uri.p, wrap->uri.n);
     text[wrap->uri.n] = '\0';
     rc = ee_cmk_uri_parse(uri, text, err);
-    return rc == EE_OK ? ee_trust_allows(w->k, w->schema, uri, err) : rc;
+    if (rc != EE_OK) {
+        return rc;
+    }
+    rc = ee_trust_allows(w->k, w->schema, uri, err);
+    return rc != EE_DENIED ? rc
+                           : ee_audit_call(&w->k->audit, "unwrap", w->schema,
+                                           NULL, uri->text, rc, err);
 }
 
 static int ask(struct unwrap_work *w, const struct ee_export_wrap *wrap,
@@ -112,10 +118,9 @@ static int unwrap_any(struct unwrap_work *w, struct ee_error *err)
     for (size_t i = 0; i < r->count; i++) {
         struct ee_error refusal;
         struct ee_cmk_uri uri;
-
         int allowed = check_allowed(w, &r->wraps[i], &uri, &refusal);
 
-        if (allowed == EE_NOMEM) {
+        if (ee_keys_is_fatal(allowed)) {
             *err = refusal;
             return allowed;
         }
@@ -124,7 +129,7 @@ static int unwrap_any(struct unwrap_work *w, struct ee_error *err)
         }
         asked = true;
         rc = ask(w, &r->wraps[i], &uri, err);
-        if (rc == EE_OK || rc == EE_NOMEM || rc == EE_INTERRUPTED) {
+        if (rc == EE_OK || ee_keys_is_fatal(rc)) {
             return rc;
         }
     }

@@ -232,6 +232,10 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
                  unsigned mode, char *stored, uint8_t *wrapped,
                  size_t *wrapped_len, struct ee_error *err) EE_CHECKED;
 
+/* Failures of a provider call that asking another CMK, or later, cannot mend.
+ */
+bool ee_keys_is_fatal(int rc);
+
 /* One call of one provider: is it allowed, opened, asked, closed, audited. */
 struct ee_cmk_uri;
 struct ee_cmk_call {

@@ -64,6 +64,29 @@ class Events(AuditTest):
             self.assertNotIn(secret.encode(), text)
         super().tearDown()
 
+    def test_an_export_and_an_import_and_who_was_refused(self):
+        key_id = self.one(self.conn, CREATE, "pii")
+        before = len(self.lines())
+        out = self.one(self.conn, "SELECT envelope_export("
+                       "envelope_seal(1, 'pii'))")
+        self.one(self.conn, "SELECT envelope_import(?, 'pii')", out)
+        wrap, unwrap = self.lines()[before:]
+        self.assertEqual(("wrap", "pii", key_id),
+                         tuple(wrap[k] for k in ("event", "key", "key_id")))
+        self.assertEqual("unwrap", unwrap["event"])
+        self.assertNotIn("key", unwrap)
+        self.assertEqual(wrap["cmk"], unwrap["cmk"])
+        fresh = self.connect()  # has named no CMK itself
+        self.one(fresh, SET, "audit", self.log)
+        self.one(fresh, "SELECT envelope_key_open('pii')")
+        self.one(fresh, SET, "cmks", "keyring:else.keyring")
+        before = len(self.lines())
+        self.refuses("may use none", fresh,
+                     "SELECT envelope_import(?, 'pii')", out)
+        denied = self.lines()[before]
+        self.assertEqual(("unwrap", wrap["cmk"], "denied"),
+                         (denied["event"], denied["cmk"], denied["result"]))
+
     def test_who_and_where(self):
         key_id = self.one(self.conn, CREATE, "pii")
         line = self.lines()[-1]

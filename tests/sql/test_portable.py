@@ -356,7 +356,22 @@ class ExportAndImport(TwoDatabases):
         os.rename(self.file("two.keyring"), self.file("away"))
         text = self.refuses("two.keyring", self.a,
                             "SELECT envelope_export(?)", blob)
-        self.assertIn("key two version 1 cannot be exported", text)
+        self.assertIn("key two cannot be exported for CMK", text)
+        self.assertIn("'allow_partial'", text)
+
+    def test_allow_partial_leaves_out_a_cmk(self):
+        self.one(self.a, "SELECT envelope_key_create('two',"
+                 " 'keyring:one.keyring', 'keyring:two.keyring')")
+        blob = self.seal(self.a, CANARY, "two")
+        self.one(self.a, "SELECT envelope_config('allow_partial', 'on')")
+        os.remove(self.file("two.keyring"))
+        out = self.one(self.a, "SELECT envelope_export(?)", blob)
+        wraps = ef.export_record_of(out).wraps
+        self.assertEqual([b"keyring:one.keyring"], [w.uri for w in wraps])
+        self.assertEqual(CANARY, self.open(self.b, self.import_(self.b, out)))
+        os.remove(self.file("one.keyring"))
+        self.refuses("none of its CMKs", self.a, "SELECT envelope_export(?)",
+                     blob)
 
     def test_each_key_of_a_statement_goes_to_its_own_cmks(self):
         self.one(self.a, "SELECT envelope_key_create('pay',"
@@ -723,6 +738,25 @@ class Strangers(TwoDatabases):
         self.assertIn("vault://evil.example:8200", text)
         self.assertIn("nosuch:thing", text)
         self.assertIn("envelope_config('cmks'", text)
+
+    def test_the_setting_cmks_decides(self):
+        out = self.export(self.a, self.seal(self.a))
+        fresh = self.connect(self.file("b.db"))  # has named no CMK itself
+        self.one(fresh, "SELECT envelope_key_open('pii')")
+        self.one(fresh,
+                 "SELECT envelope_config('cmks', 'keyring:else.keyring')")
+        self.refuses_import("may use none of the CMKs", fresh, out)
+        self.one(fresh, "SELECT envelope_config('cmks',"
+                 " 'keyring:else.keyring keyring:shared.keyring')")
+        self.assertEqual(CANARY, self.open(fresh, self.import_(fresh, out)))
+
+    def test_the_setting_open_keys_decides(self):
+        self.one(self.a, "SELECT envelope_key_create('pay',"
+                 " 'keyring:shared.keyring')")
+        blob = self.seal(self.a)
+        self.one(self.a, "SELECT envelope_config('open_keys', 'pay')")
+        self.refuses("open_keys", self.a, RESEAL % "", blob, "pay")
+        self.refuses("open_keys", self.a, "SELECT envelope_export(?)", blob)
 
     def test_an_allowed_cmk_among_others_is_found(self):
         wrapped = self.wrap("shared.keyring", self.context_of(),

@@ -17,6 +17,9 @@ NEEDS = {
     "envelope_seal_indexed('v', 'pii', 's')": ("seal",),
     "envelope_rewrap(?1)": ("rewrap",),
     "envelope_rewrap(?1, 'pii')": ("rewrap",),
+    "envelope_reseal(?1, 'pii')": ("open", "seal"),
+    "envelope_export(?1)": ("open",),
+    "envelope_import(?2, 'pii')": ("open", "seal"),
     "envelope_key_create('new')": ("keys",),
     "envelope_key_rotate('pii')": ("keys",),
     "envelope_key_set_state('pii', 'active')": ("keys",),
@@ -54,6 +57,8 @@ class Base(SqlTest):
         super().setUp()
         self.conn = self.with_key()
         self.blob = self.seal(self.conn)
+        self.parcel = self.one(self.conn, "SELECT envelope_export(?)",
+                               self.blob)
         conn = self.connect()
         self.one(conn, "SELECT envelope_key_create('gone')")
         self.one(conn, "SELECT envelope_key_set_state('gone', 'disabled')")
@@ -61,13 +66,18 @@ class Base(SqlTest):
     def drop(self, conn, privilege):
         return self.one(conn, "SELECT envelope_drop(?)", privilege)
 
+    def blobs(self, call):
+        """An envelope as ?1, a portable one as ?2."""
+        if "?2" in call:
+            return self.blob, self.parcel
+        return (self.blob,) if "?1" in call else ()
+
     def call(self, conn, call):
-        blob = (self.blob,) if "?1" in call else ()
-        return conn.execute("SELECT " + call, blob).fetchall()
+        return conn.execute("SELECT " + call, self.blobs(call)).fetchall()
 
     def refused(self, privilege, conn, call):
-        blob = (self.blob,) if "?1" in call else ()
-        return self.refuses(dropped(privilege), conn, "SELECT " + call, *blob)
+        return self.refuses(dropped(privilege), conn, "SELECT " + call,
+                            *self.blobs(call))
 
 
 class Needs(Base):
