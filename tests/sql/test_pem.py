@@ -97,6 +97,28 @@ class Pem(SqlTest):
         self.assertRegex(self.stored()[0],
                          r"^pem:rec\.pem#sha256-[0-9a-f]{64}$")
 
+    def test_an_export_is_imported_with_the_private_key(self):
+        """It was made by somebody who has the public key only: an import
+        proves no more than that."""
+        self.connect(self.file("b.db")).execute(CREATE,
+                                                ("pii", "keyring:app.keyring"))
+        os.rename(self.private, self.file("away"))
+        sender = self.connect()
+        self.one(sender, CREATE, "pii", "pem:rec.pub")
+        out = self.one(sender, "SELECT envelope_export(envelope_seal(?,"
+                       " 'pii', 1))", CANARY)
+        self.assertIn(b"pem:rec.pub#sha256-", out)
+        importing = "SELECT envelope_import(?, 'pii', 1)"
+        self.refuses("the export key of this envelope is not available",
+                     self.connect(self.file("b.db")), importing, out)
+        os.environ["ENVELOPE_PEM_KEYFILE"] = self.file("away")
+        receiver = self.connect(self.file("b.db"))
+        got = self.one(receiver, importing, out)
+        self.assertEqual(CANARY, self.open(receiver, got, 1))
+        os.environ["ENVELOPE_CMKS"] = "keyring:app.keyring"
+        self.refuses("may use none of the CMKs",
+                     self.connect(self.file("b.db")), importing, out)
+
     def test_rotation_keeps_the_pin(self):
         self.sealed("pem:rec.pem")
         self.one(self.connect(), "SELECT envelope_key_rotate('pii')")
