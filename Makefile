@@ -293,7 +293,7 @@ check-valgrind: ## test under valgrind's memcheck
 
 .PHONY: check-oom
 check-oom: $(FAULT) ## make every allocation fail in turn (tests/fault)
-	@$(RUN) --timeout 1200 --no-python $(FAULT)
+	@$(RUN) --timeout 2400 --no-python $(FAULT)
 
 .PHONY: check-user
 check-user: $(SO) $(UNIT) $(HOST) $(TOOL) ## test as a user who is not root

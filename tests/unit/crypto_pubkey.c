@@ -174,7 +174,7 @@ static void rfc7748(void)
 /* The key pair of section 6.1, in the DER of RFC 8410. */
 static void loads_x25519(void)
 {
-    uint8_t secret[64];
+    uint8_t secret[64] = {0}; /* all of it is sealed below */
     uint8_t point[64];
     uint8_t expected[32];
     uint8_t sealed[144];
