@@ -90,6 +90,11 @@ int ee_keys_check_cmk_unused(struct ee_keys *k, struct ee_provider *p,
     struct use u = {.k = k, .p = p, .version = version};
     int rc = EE_OK;
 
+    if (!sqlite3_get_autocommit(k->db)) {
+        return ee_fail(err, EE_MISUSE,
+                       "a CMK version is not destroyed inside a transaction, "
+                       "whose wraps may be rolled back: COMMIT first");
+    }
     u.payload = ee_cell_new();
     if (u.payload == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory for keys");

@@ -170,8 +170,10 @@ int ee_store_put_manifest(struct ee_statements *s, const char *schema,
                           struct ee_error *err)
 {
     static const char sql[] =
-        "REPLACE INTO \"%w\".envelope_key_manifest(name, generation, current,"
-        " tag) VALUES(?1, ?2, ?3, ?4)";
+        /* no REPLACE: it deletes the row, and what a foreign key hangs on it */
+        "INSERT INTO \"%w\".envelope_key_manifest(name, generation, current,"
+        " tag) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(name) DO UPDATE SET"
+        " generation = ?2, current = ?3, tag = ?4";
     sqlite3_stmt *stmt = NULL;
     int rc = ee_statement_get(s, &stmt, sql, schema, doing, err);
 

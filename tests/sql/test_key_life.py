@@ -247,6 +247,24 @@ class Rewrapped(LifeTest):
         self.run_all(REWRAP, "SELECT envelope_cmk_destroy('%s', 1)" % uri)
         self.assertEqual(CANARY, self.open(self.connect(), self.blob))
 
+    def test_a_rewrap_that_may_be_rolled_back_frees_no_cmk_version(self):
+        uri = "keyring:app.db.keyring"
+        self.run_all("SELECT envelope_cmk_rotate('%s')" % uri)
+        self.conn.execute("BEGIN")
+        self.run_all(REWRAP)
+        self.refuses("not destroyed inside a transaction", self.conn,
+                     "SELECT envelope_cmk_destroy(?, 1)", uri)
+        self.conn.execute("ROLLBACK")
+        self.assertEqual(CANARY, self.open(self.connect(), self.blob))
+
+    def test_a_rotation_deletes_nothing_that_refers_to_the_key(self):
+        self.conn.execute("PRAGMA foreign_keys = ON")
+        self.conn.execute("CREATE TABLE c(k REFERENCES"
+                          " envelope_key_manifest(name) ON DELETE CASCADE)")
+        self.conn.execute("INSERT INTO c VALUES('pii')")
+        self.run_all(ROTATE)
+        self.assertEqual(1, self.one(self.conn, "SELECT count(*) FROM c"))
+
     def test_a_cmk_version_beside_another_cmk_is_destroyed(self):
         uri = "keyring:app.db.keyring"
         self.one(self.conn, "SELECT envelope_key_rewrap('pii', ?,"

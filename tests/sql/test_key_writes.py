@@ -82,7 +82,7 @@ class Suppressed(SqlTest):
 
     def test_a_change_taken_back_by_a_trigger_is_an_error(self):
         self.conn.execute(
-            "CREATE TEMP TRIGGER back AFTER INSERT ON"
+            "CREATE TEMP TRIGGER back AFTER UPDATE ON"
             " main.envelope_key_manifest BEGIN UPDATE envelope_key SET"
             " state = 'active' WHERE version = 1; END")
         self.check_refused("is not there", DISABLE)
