@@ -93,9 +93,17 @@ static bool still_there(struct ee_keys *k, const struct ee_key_entry *e)
            ee_record_same(&e->record, &r) && ee_manifest_same(&e->manifest, &m);
 }
 
+/* A statement that writes in autocommit may fail, and take the subjects it made
+ * back, while a SELECT of the same connection goes on. */
+static bool is_decided(sqlite3 *db)
+{
+    return sqlite3_get_autocommit(db) &&
+           sqlite3_txn_state(db, NULL) != SQLITE_TXN_WRITE;
+}
+
 bool ee_keys_settled(struct ee_keys *k)
 {
-    if ((k->provisional || k->subjects_made) && sqlite3_get_autocommit(k->db)) {
+    if ((k->provisional || k->subjects_made) && is_decided(k->db)) {
         k->provisional = false;
         k->subjects_made = false;
         ee_keys_changed(k);

@@ -173,8 +173,9 @@ int ee_subject_make(struct ee_keys *k, struct ee_key_entry *parent,
         rc = write_new(k, parent, out, err);
         rc = audit(k, parent, out, true, rc, err);
     }
-    if (rc == EE_OK && !sqlite3_get_autocommit(k->db)) {
-        k->subjects_made = true; /* until the transaction ends */
+    if (rc == EE_OK) {
+        k->subjects_made = true; /* until the transaction ends, or the
+                                    statement that is one by itself */
     }
     return rc;
 }

@@ -302,6 +302,20 @@ class FirstSeal(Subjects):
         self.assertEqual([1], self.names())
         self.check_all_open()
 
+    def test_a_running_select_sees_an_insert_that_failed(self):
+        """Its subject went with it, so nothing may be sealed under it."""
+        self.create("pii/1")
+        self.conn.execute("CREATE TABLE u(v, n CHECK(n = 1))")
+        rows = self.conn.execute(
+            "SELECT envelope_seal('x', 'pii/' || value)"
+            " FROM json_each('[1, 1, 2]')")
+        rows.fetchone()
+        self.refuses("CHECK constraint failed", self.conn,
+                     "INSERT INTO u VALUES(envelope_seal(1, 'pii/2'), 2)")
+        self.assertEqual([1], self.names())
+        with self.assertRaisesRegex(sqlite3.Error, "pii/2"):
+            rows.fetchall()
+
 
 class Used(Subjects):
     """What else takes key names and key ids."""
