@@ -6,7 +6,9 @@
  * backups.
  */
 #include "base/secret.h"
+#include "crypto/kdf.h"
 #include "keys/keys.h"
+#include "provider/cmk_uri.h"
 #include "provider/provider.h"
 
 #include <string.h>
@@ -26,24 +28,86 @@ static bool is_of_scheme(const struct ee_provider *p, const char *cmk)
     return strncmp(cmk, p->cls->scheme, n) == 0 && cmk[n] == ':';
 }
 
+/* Is it the record's KEK that the payload holds? Wipes it. */
+static bool take_payload(struct use *u, const struct ee_key_record *r)
+{
+    uint8_t fingerprint[EE_MAC_BYTES];
+
+    ee_kdf(fingerprint, u->payload, "kek-id", ee_bytes(&r->suite, 1));
+    ee_wipe(u->payload, EE_PAYLOAD_BYTES);
+    return ee_equal(fingerprint, r->fingerprint, sizeof fingerprint);
+}
+
 /* The wrap says so itself, and proves it by opening. Where its path or name
- * is another way to write the same CMK, that is found, too. */
-static bool is_under(struct use *u, const struct ee_key_record *r,
-                     const struct ee_wrap *w)
+ * is another way to write the same CMK, that is found, too. Only a wrap that
+ * the CMK refuses is not under it: one that could not be tried may be. */
+static int is_under(struct use *u, const struct ee_key_record *r,
+                    const struct ee_wrap *w, bool *yes, struct ee_error *err)
 {
     uint8_t context[EE_PROVIDER_CONTEXT_MAX];
     const size_t n = ee_record_provider_context(context, r);
-    struct ee_error ignored;
-    bool yes = false;
+    int rc = EE_OK;
 
+    *yes = false;
     if (!is_of_scheme(u->p, w->cmk) ||
         ee_provider_version_of(u->p, w->wrapped) != u->version) {
-        return false;
+        return EE_OK;
     }
-    yes = ee_provider_unwrap(u->p, u->payload, w->wrapped, ee_bytes(context, n),
-                             &ignored) == EE_OK;
-    ee_wipe(u->payload, EE_PAYLOAD_BYTES);
-    return yes;
+    rc = ee_provider_unwrap(u->p, u->payload, w->wrapped, ee_bytes(context, n),
+                            err);
+    if (rc == EE_OK) {
+        *yes = take_payload(u, r);
+    }
+    return rc == EE_AUTH ? EE_OK : rc;
+}
+
+/* Another way to the key counts once it was gone: what stands in the table
+ * proves nothing. */
+static bool opens(struct use *u, const struct ee_key_record *r,
+                  const struct ee_wrap *w)
+{
+    uint8_t context[EE_PROVIDER_CONTEXT_MAX];
+    struct ee_error ignored;
+    struct ee_cmk_uri uri;
+    const struct ee_cmk_call call = {
+        .schema = u->schema,
+        .uri = &uri,
+        .record = r,
+        .context = ee_bytes(context, ee_record_provider_context(context, r))};
+
+    return w->wrapped.n > 0 &&
+           ee_cmk_uri_parse(&uri, w->cmk, &ignored) == EE_OK &&
+           ee_keys_unwrap_by(u->k, &call, u->payload, w->wrapped, &ignored) ==
+               EE_OK &&
+           take_payload(u, r);
+}
+
+/* Would the key be lost with the version? Any doubt is an error. */
+static int check_wraps(struct use *u, const struct ee_key_record *r,
+                       const struct ee_wrap *list, bool *lost,
+                       struct ee_error *err)
+{
+    bool under = false;
+    bool another = false;
+
+    for (const struct ee_wrap *w = list; w != NULL; w = w->next) {
+        bool yes = false;
+        int rc = is_under(u, r, w, &yes, err);
+
+        if (rc != EE_OK) {
+            return rc;
+        }
+        under = under || yes;
+    }
+    for (const struct ee_wrap *w = list; under && !another && w; w = w->next) {
+        struct ee_error ignored;
+        bool yes = false;
+
+        another = is_under(u, r, w, &yes, &ignored) == EE_OK && !yes &&
+                  opens(u, r, w);
+    }
+    *lost = under && !another;
+    return EE_OK;
 }
 
 static int check_record(void *arg, const struct ee_key_record *r,
@@ -51,25 +115,21 @@ static int check_record(void *arg, const struct ee_key_record *r,
 {
     struct use *u = arg;
     struct ee_wrap *list = NULL;
-    int under = 0;
-    int others = 0;
+    bool lost = false;
     int rc = ee_store_wraps(&u->k->statements, u->schema, r->fingerprint, &list,
                             err);
 
-    for (const struct ee_wrap *w = list; rc == EE_OK && w; w = w->next) {
-        if (is_under(u, r, w)) {
-            under++;
-        } else if (w->wrapped.n > 0) {
-            others++;
-        }
+    if (rc == EE_OK) {
+        rc = check_wraps(u, r, list, &lost, err);
     }
     ee_wraps_free(list);
-    if (rc == EE_OK && under > 0 && others == 0) {
+    if (rc == EE_OK && lost) {
         rc = ee_fail(err, EE_KEY_STATE,
                      "only this version opens key %s version %u in %s, which "
-                     "would be lost: SELECT envelope_key_rewrap('%s') first, "
-                     "after envelope_cmk_rotate() if it is the current one",
-                     r->name, r->version, u->schema, r->name);
+                     "would be lost: SELECT envelope_key_rewrap('%s:%s') "
+                     "first, after envelope_cmk_rotate() if it is the current "
+                     "one",
+                     r->name, r->version, u->schema, u->schema, r->name);
     }
     return rc;
 }

@@ -242,7 +242,7 @@ class Rewrapped(LifeTest):
             text = self.refuses("only this version opens key pii version 1",
                                 conn, "SELECT envelope_cmk_destroy(?, 1)",
                                 "keyring:./app.db.keyring")
-            self.assertIn("envelope_key_rewrap('pii')", text)
+            self.assertRegex(text, r"envelope_key_rewrap\('(main|x):pii'\)")
             conn.execute("DETACH x")
         self.run_all(REWRAP, "SELECT envelope_cmk_destroy('%s', 1)" % uri)
         self.assertEqual(CANARY, self.open(self.connect(), self.blob))
@@ -271,6 +271,29 @@ class Rewrapped(LifeTest):
                             " 'keyring:b.keyring')", uri)
         self.run_all("SELECT envelope_cmk_rotate('%s')" % uri,
                      "SELECT envelope_cmk_destroy('%s', 1)" % uri)
+        self.assertEqual(CANARY, self.open(self.connect(), self.blob))
+
+    def test_another_cmk_counts_only_while_it_opens_the_key(self):
+        uri = "keyring:app.db.keyring"
+        self.one(self.conn, "SELECT envelope_key_rewrap('pii', ?,"
+                            " 'keyring:b.keyring')", uri)
+        self.run_all("SELECT envelope_cmk_rotate('%s')" % uri)
+        os.rename(self.file("b.keyring"), self.file("away"))
+        self.refuses("only this version opens key pii", self.conn,
+                     "SELECT envelope_cmk_destroy(?, 1)", uri)
+        os.rename(self.file("away"), self.file("b.keyring"))
+        self.run_all("SELECT envelope_cmk_destroy('%s', 1)" % uri)
+        self.assertEqual(CANARY, self.open(self.connect(), self.blob))
+
+    def test_a_forged_wrap_is_no_other_way_to_the_key(self):
+        uri = "keyring:app.db.keyring"
+        self.run_all("SELECT envelope_cmk_rotate('%s')" % uri)
+        self.plain().execute(
+            "INSERT INTO envelope_key_wrap SELECT key_id, 2,"
+            " 'keyring:app.db.keyring#evil', zeroblob(length(wrapped))"
+            " FROM envelope_key_wrap")
+        self.refuses("only this version opens key pii", self.conn,
+                     "SELECT envelope_cmk_destroy(?, 1)", uri)
         self.assertEqual(CANARY, self.open(self.connect(), self.blob))
 
     def test_a_key_moves_to_another_keyring(self):
