@@ -57,6 +57,16 @@ static size_t take(struct ee_audit_chain *c)
     return found;
 }
 
+/* Is this the line after number seq with this hash? The first line of a file
+ * may go on from one that is elsewhere; line 1 has none to go on from. */
+static int follows(const struct ee_audit_link *link, uint64_t seq,
+                   const uint8_t *head)
+{
+    return (seq == 0 && link->continued && link->seq > 1) ||
+           (link->seq == seq + 1 &&
+            memcmp(link->prev, head, EE_HASH_BYTES) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -74,10 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const struct ee_bytes line = ee_bytes(data, n);
         const int ours = is_ours(line, &link);
 
-        whole = whole && ours &&
-                (link.seq == seq + 1 || (seq == 0 && link.continued)) &&
-                ((seq == 0 && link.continued) ||
-                 memcmp(link.prev, head, sizeof head) == 0);
+        whole = whole && ours && follows(&link, seq, head);
         seq = link.seq;
         ee_sha256(head, line);
         ee_audit_chain_line(&chain, line, newline != NULL);
