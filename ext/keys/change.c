@@ -90,6 +90,13 @@ int ee_keys_put_manifest(struct ee_keys *k, const char *schema,
     return rc;
 }
 
+int ee_keys_is_changing(const char *name, struct ee_error *err)
+{
+    return ee_fail(err, EE_BUSY,
+                   "key %s is being changed by another connection; try again",
+                   name);
+}
+
 int ee_keys_lock(struct ee_keys *k, const struct ee_key_entry *e, bool *stale,
                  struct ee_error *err)
 {
@@ -103,10 +110,7 @@ int ee_keys_lock(struct ee_keys *k, const struct ee_key_entry *e, bool *stale,
     }
     if (rc == EE_OK && !ee_manifest_same(&m, &e->manifest)) {
         *stale = true;
-        rc = ee_fail(err, EE_BUSY,
-                     "key %s is being changed by another connection; try "
-                     "again",
-                     e->record.name);
+        rc = ee_keys_is_changing(e->record.name, err);
     }
     return rc;
 }

@@ -33,6 +33,7 @@ void ee_draft_free(struct ee_draft *d)
     if (d != NULL) {
         ee_cell_free(d->payload);
         ee_wraps_free(d->wraps);
+        ee_wraps_free(d->seen);
         sqlite3_free(d);
     }
 }
@@ -138,6 +139,50 @@ int ee_draft_check_wraps(const struct ee_draft *d, struct ee_error *err)
                    d->record.name);
 }
 
+int ee_draft_wrap_again(struct ee_keys *k, const char *schema,
+                        struct ee_draft *d, const uint8_t *key_id,
+                        unsigned mode, struct ee_error *err)
+{
+    int rc = ee_store_wraps(&k->statements, schema, key_id, &d->seen, err);
+
+    d->alone = d->seen != NULL && d->seen->next == NULL;
+    for (const struct ee_wrap *w = d->seen; rc == EE_OK && w; w = w->next) {
+        rc = ee_draft_wrap(k, schema, d, w->cmk, mode, err);
+    }
+    return rc == EE_OK ? ee_draft_check_wraps(d, err) : rc;
+}
+
+static bool same_wraps(const struct ee_wrap *a, const struct ee_wrap *b)
+{
+    while (a != NULL && b != NULL && strcmp(a->cmk, b->cmk) == 0 &&
+           a->wrapped.n == b->wrapped.n &&
+           ee_equal(a->wrapped.p, b->wrapped.p, b->wrapped.n)) {
+        a = a->next;
+        b = b->next;
+    }
+    return a == NULL && b == NULL;
+}
+
+/* A rewrap changes neither record nor manifest: only the wraps tell. */
+int ee_draft_check_seen(struct ee_keys *k, const char *schema,
+                        const struct ee_draft *d, const uint8_t *key_id,
+                        bool *stale, struct ee_error *err)
+{
+    struct ee_wrap *now = NULL;
+    int rc = EE_OK;
+
+    if (d->seen == NULL) {
+        return EE_OK;
+    }
+    rc = ee_store_wraps(&k->statements, schema, key_id, &now, err);
+    if (rc == EE_OK && !same_wraps(now, d->seen)) {
+        *stale = true;
+        rc = ee_keys_is_changing(d->record.name, err);
+    }
+    ee_wraps_free(now);
+    return rc;
+}
+
 int ee_draft_insert_wraps(struct ee_keys *k, const char *schema,
                           const struct ee_draft *d, struct ee_error *err)
 {
@@ -164,19 +209,10 @@ int ee_draft_read_back_wraps(struct ee_keys *k, const char *schema,
                              const struct ee_draft *d, struct ee_error *err)
 {
     struct ee_wrap *list = NULL;
-    const struct ee_wrap *got = NULL;
-    const struct ee_wrap *want = d->wraps;
     int rc = ee_store_wraps(&k->statements, schema, d->record.fingerprint,
                             &list, err);
 
-    got = list;
-    while (got != NULL && want != NULL && strcmp(got->cmk, want->cmk) == 0 &&
-           got->wrapped.n == want->wrapped.n &&
-           ee_equal(got->wrapped.p, want->wrapped.p, want->wrapped.n)) {
-        got = got->next;
-        want = want->next;
-    }
-    if (rc == EE_OK && (got != NULL || want != NULL)) {
+    if (rc == EE_OK && !same_wraps(list, d->wraps)) {
         rc = ee_keys_not_written(schema, d->record.name, err);
     }
     ee_wraps_free(list);

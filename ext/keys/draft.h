@@ -10,11 +10,14 @@
 #include "keys/keys.h"
 #include "provider/provider.h"
 
+#define EE_DRAFT_TRIES 5 /* when other connections change the same key */
+
 struct ee_draft {
     struct ee_key_record record; /* name, version and suite set by the caller */
     uint64_t generation;         /* of the manifest after the change */
     uint8_t *payload;            /* a cell: KEK, then S; secret */
     struct ee_wrap *wraps;
+    struct ee_wrap *seen; /* those that the CMKs were taken from, if any */
     bool
         alone; /* there is one CMK only, so going on without it is no way out */
 };
@@ -32,6 +35,17 @@ int ee_draft_draw(struct ee_keys *k, struct ee_draft *d,
 
 /* Takes record and payload of a key that is loaded. */
 void ee_draft_copy(struct ee_draft *d, const struct ee_key_entry *e);
+
+/* Wraps the payload under each CMK that wraps the version key_id now, and
+ * remembers those wraps. */
+int ee_draft_wrap_again(struct ee_keys *k, const char *schema,
+                        struct ee_draft *d, const uint8_t *key_id,
+                        unsigned mode, struct ee_error *err) EE_CHECKED;
+/* Behind the lock: EE_BUSY and *stale when another connection has put other
+ * wraps in their place meanwhile. */
+int ee_draft_check_seen(struct ee_keys *k, const char *schema,
+                        const struct ee_draft *d, const uint8_t *key_id,
+                        bool *stale, struct ee_error *err) EE_CHECKED;
 
 /* Wraps the payload under one more CMK. verify: opens the wrap again, and
  * compares. With the setting allow_partial a CMK that cannot wrap now is noted

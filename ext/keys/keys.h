@@ -266,6 +266,7 @@ int ee_keys_put_manifest(struct ee_keys *k, const char *schema,
                          struct ee_error *err) EE_CHECKED;
 int ee_keys_not_written(const char *schema, const char *name,
                         struct ee_error *err); /* the error it gives */
+int ee_keys_is_changing(const char *name, struct ee_error *err); /* EE_BUSY */
 
 /* Takes the write lock, then makes sure the name's current version and
  * manifest are still those that e was verified with. *stale: they are not,

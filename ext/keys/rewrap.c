@@ -52,23 +52,17 @@ static int wrap_under_all(struct work *w, struct ee_draft *d,
                           struct ee_error *err)
 {
     const char *schema = w->e->schema;
-    struct ee_wrap *old = NULL;
     int rc = EE_OK;
 
+    if (w->target.count == 0) {
+        return ee_draft_wrap_again(w->k, schema, d, d->record.fingerprint,
+                                   EE_WRAP_VERIFY, err);
+    }
     d->alone = w->target.count == 1;
     for (int i = 0; rc == EE_OK && i < w->target.count; i++) {
         rc = ee_draft_wrap(w->k, schema, d, w->target.cmks[i],
                            EE_WRAP_MAY_CREATE | EE_WRAP_VERIFY, err);
     }
-    if (rc == EE_OK && w->target.count == 0) {
-        rc = ee_store_wraps(&w->k->statements, schema, d->record.fingerprint,
-                            &old, err);
-        d->alone = old != NULL && old->next == NULL;
-    }
-    for (struct ee_wrap *o = old; rc == EE_OK && o != NULL; o = o->next) {
-        rc = ee_draft_wrap(w->k, schema, d, o->cmk, EE_WRAP_VERIFY, err);
-    }
-    ee_wraps_free(old);
     return rc == EE_OK ? ee_draft_check_wraps(d, err) : rc;
 }
 
@@ -100,13 +94,16 @@ static int draft_all(struct work *w, struct ee_error *err)
     return rc;
 }
 
-static int replace(struct work *w, const struct ee_draft *d,
+static int replace(struct work *w, const struct ee_draft *d, bool *stale,
                    struct ee_error *err)
 {
     const char *schema = w->e->schema;
-    int rc = ee_store_delete_wraps(&w->k->statements, schema,
-                                   d->record.fingerprint, err);
+    const uint8_t *key_id = d->record.fingerprint;
+    int rc = ee_draft_check_seen(w->k, schema, d, key_id, stale, err);
 
+    if (rc == EE_OK) {
+        rc = ee_store_delete_wraps(&w->k->statements, schema, key_id, err);
+    }
     if (rc == EE_OK) {
         rc = ee_draft_insert_wraps(w->k, schema, d, err);
     }
@@ -123,18 +120,17 @@ static int audit(const struct work *w, bool inner, int rc, struct ee_error *err)
                            rc, err);
 }
 
-static int write_all(struct work *w, struct ee_error *err)
+static int write_all(struct work *w, bool *stale, struct ee_error *err)
 {
     struct ee_write write;
-    bool stale = false;
     int rc = ee_keys_begin(w->k, w->e->schema, &write, err);
 
     if (rc != EE_OK) {
         return rc;
     }
-    rc = ee_keys_lock(w->k, w->e, &stale, err);
+    rc = ee_keys_lock(w->k, w->e, stale, err);
     for (int i = 0; rc == EE_OK && i < w->count; i++) {
-        rc = replace(w, w->versions[i].draft, err);
+        rc = replace(w, w->versions[i].draft, stale, err);
     }
     rc = audit(w, write.inner, rc, err);
     return ee_keys_end(w->k, &write, rc, err);
@@ -156,15 +152,37 @@ static int refuse_cmks(const char *name, size_t n, struct ee_error *err)
                    (int)n, name);
 }
 
+static int rewrap_once(struct work *w, const char *name, size_t n, bool *stale,
+                       struct ee_error *err)
+{
+    struct ee_key_entry *e = NULL;
+    int was = 0;
+    int rc = ee_keys_for_change(w->k, name, n, &e, err);
+
+    *stale = false;
+    if (rc == EE_OK) {
+        w->e = e;
+        rc = draft_all(w, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_secure_delete_on(w->k->db, e->schema, &was, err);
+    }
+    if (rc == EE_OK) {
+        rc = write_all(w, stale, err);
+        ee_secure_delete_restore(w->k->db, e->schema, was);
+    }
+    work_clear(w);
+    ee_cache_unpin(e);
+    return rc;
+}
+
 int ee_keys_rewrap(struct ee_keys *k, const char *name, size_t n,
                    const char *const *cmks, int cmk_count, int *count,
                    struct ee_error *err)
 {
-    struct work w = {.k = k, .target = {cmks, cmk_count}};
-    struct ee_key_entry *e = NULL;
     size_t slash = 0;
-    int was = 0;
-    int rc = EE_OK;
+    bool stale = true;
+    int rc = EE_BUSY;
 
     if (ee_subject_name(name, n, &slash)) {
         *count = 1;
@@ -172,20 +190,11 @@ int ee_keys_rewrap(struct ee_keys *k, const char *name, size_t n,
                            : ee_subject_rewrap(k, name, n, slash, err);
         return ee_audit_outcome(&k->audit, "rewrap", name, NULL, rc, err);
     }
-    rc = ee_keys_for_change(k, name, n, &e, err);
-    if (rc == EE_OK) {
-        w.e = e;
-        rc = draft_all(&w, err);
+    for (int i = 0; i < EE_DRAFT_TRIES && rc == EE_BUSY && stale; i++) {
+        struct work w = {.k = k, .target = {cmks, cmk_count}};
+
+        rc = rewrap_once(&w, name, n, &stale, err);
+        *count = w.count;
     }
-    if (rc == EE_OK) {
-        rc = ee_secure_delete_on(k->db, e->schema, &was, err);
-    }
-    if (rc == EE_OK) {
-        rc = write_all(&w, err);
-        ee_secure_delete_restore(k->db, e->schema, was);
-    }
-    *count = w.count;
-    work_clear(&w);
-    ee_cache_unpin(e);
     return ee_audit_outcome(&k->audit, "rewrap", name, NULL, rc, err);
 }

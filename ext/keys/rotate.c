@@ -7,14 +7,11 @@
 
 #include <string.h>
 
-#define TRIES 5 /* when other connections rotate at the same time */
-
 /* The next version, wrapped under the CMKs of the current one. The provider
  * works before any transaction of ours is open. */
 static int draft_next(struct ee_keys *k, const struct ee_key_entry *e,
                       struct ee_draft *draft, struct ee_error *err)
 {
-    struct ee_wrap *wraps = NULL;
     int rc = EE_OK;
 
     draft->record = (struct ee_key_record){.version = e->record.version + 1,
@@ -23,19 +20,9 @@ static int draft_next(struct ee_keys *k, const struct ee_key_entry *e,
     draft->generation = e->manifest.generation + 1;
     memcpy(ee_draft_name_secret(draft), e->kek->name_secret, EE_KEY_BYTES);
     rc = ee_draft_draw(k, draft, err);
-    if (rc == EE_OK) {
-        rc = ee_store_wraps(&k->statements, e->schema, e->record.fingerprint,
-                            &wraps, err);
-    }
-    draft->alone = wraps != NULL && wraps->next == NULL;
-    for (struct ee_wrap *w = wraps; rc == EE_OK && w != NULL; w = w->next) {
-        rc = ee_draft_wrap(k, e->schema, draft, w->cmk, 0, err);
-    }
-    if (rc == EE_OK) {
-        rc = ee_draft_check_wraps(draft, err);
-    }
-    ee_wraps_free(wraps);
-    return rc;
+    return rc == EE_OK ? ee_draft_wrap_again(k, e->schema, draft,
+                                             e->record.fingerprint, 0, err)
+                       : rc;
 }
 
 /* The version that sealed until now only opens from now on. */
@@ -63,6 +50,10 @@ static int write_next(struct ee_keys *k, const struct ee_key_entry *e,
         return rc;
     }
     rc = ee_keys_lock(k, e, stale, err);
+    if (rc == EE_OK) {
+        rc = ee_draft_check_seen(k, e->schema, draft, e->record.fingerprint,
+                                 stale, err);
+    }
     if (rc == EE_OK && active) {
         rc = retire(k, e, draft->generation, err);
     }
@@ -130,7 +121,7 @@ int ee_keys_rotate(struct ee_keys *k, const char *name, size_t n,
                      (int)slash, name, (int)n, name);
         return ee_audit_outcome(&k->audit, "rotate", name, NULL, rc, err);
     }
-    for (int i = 0; i < TRIES && rc == EE_BUSY && stale; i++) {
+    for (int i = 0; i < EE_DRAFT_TRIES && rc == EE_BUSY && stale; i++) {
         rc = rotate_once(k, name, n, key_id, &stale, err);
     }
     return ee_audit_outcome(&k->audit, "rotate", name, NULL, rc, err);

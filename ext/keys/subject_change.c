@@ -138,10 +138,7 @@ static int write_row(const struct change *c, const struct ee_subject *new,
         rc = ee_subjects_by_name(s, schema, new->name, n, &now, err);
     }
     if (rc == EE_KEY_UNKNOWN || (rc == EE_OK && !same_row(&now, &c->old))) {
-        return ee_fail(err, EE_BUSY,
-                       "key %s is being changed by another connection; try "
-                       "again",
-                       new->name);
+        return ee_keys_is_changing(new->name, err);
     }
     if (rc == EE_OK) {
         rc = ee_subjects_update(s, schema, new, err);
