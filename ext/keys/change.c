@@ -11,8 +11,8 @@ int ee_keys_not_written(const char *schema, const char *name,
 {
     return ee_fail(err, EE_CONFIG,
                    "key %s: what was written to the key tables of %s is not "
-                   "there: a TEMP trigger or an authorizer of this connection "
-                   "suppresses it, so nothing was changed",
+                   "there: an authorizer of this connection suppresses it, so "
+                   "nothing was changed",
                    name, schema);
 }
 

@@ -18,7 +18,7 @@ struct use {
     struct ee_provider *p;
     uint32_t version;
     const char *schema;
-    uint8_t *payload; /* a cell: secret, freed by ee_keys_check_cmk_unused() */
+    uint8_t *payload; /* a cell: secret, freed by ee_keys_lock_unused_cmk() */
 };
 
 static bool is_of_scheme(const struct ee_provider *p, const char *cmk)
@@ -144,8 +144,43 @@ static int check_schema(void *arg, const char *schema, struct ee_error *err)
     return rc == EE_OK ? EE_KEY_UNKNOWN : rc; /* the next schema, please */
 }
 
-int ee_keys_check_cmk_unused(struct ee_keys *k, struct ee_provider *p,
-                             uint32_t version, struct ee_error *err)
+/* A wrap that somebody has written and not committed cannot be seen. Nobody
+ * has any while we hold the lock, and what we see is the newest. */
+static int lock_schema(void *arg, const char *schema, struct ee_error *err)
+{
+    struct use *u = arg;
+    bool yes = false;
+    int rc = ee_store_exists(&u->k->statements, schema, &yes, err);
+
+    if (rc == EE_OK && yes) {
+        rc = ee_store_lock(&u->k->statements, schema, err);
+    }
+    if (rc == EE_BUSY) {
+        rc = ee_fail(err, EE_BUSY,
+                     "%s is being written by another connection, or was "
+                     "while a SELECT that still runs here began: its keys may "
+                     "need this version; finish that, and try again",
+                     schema);
+    }
+    return rc == EE_OK ? EE_KEY_UNKNOWN : rc; /* the next schema, please */
+}
+
+static int check_all(struct use *u, struct ee_error *err)
+{
+    const bool refuse = u->k->refuse_in_transaction;
+    int rc = ee_keys_each_schema(u->k, lock_schema, u, err);
+
+    u->k->refuse_in_transaction = false; /* it is ours, and must be held */
+    if (rc == EE_KEY_UNKNOWN) {
+        rc = ee_keys_each_schema(u->k, check_schema, u, err);
+    }
+    u->k->refuse_in_transaction = refuse;
+    return rc == EE_KEY_UNKNOWN ? EE_OK : rc;
+}
+
+int ee_keys_lock_unused_cmk(struct ee_keys *k, struct ee_provider *p,
+                            uint32_t version, struct ee_write *w,
+                            struct ee_error *err)
 {
     struct use u = {.k = k, .p = p, .version = version};
     int rc = EE_OK;
@@ -159,7 +194,13 @@ int ee_keys_check_cmk_unused(struct ee_keys *k, struct ee_provider *p,
     if (u.payload == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory for keys");
     }
-    rc = ee_keys_each_schema(k, check_schema, &u, err);
+    rc = ee_write_begin(k, w, err);
+    if (rc == EE_OK) {
+        rc = check_all(&u, err);
+        if (rc != EE_OK) {
+            ee_write_undo(k, w);
+        }
+    }
     ee_cell_free(u.payload);
-    return rc == EE_KEY_UNKNOWN ? EE_OK : rc;
+    return rc;
 }

@@ -29,17 +29,32 @@ static int check_state(const struct ee_key_record *r, struct ee_error *err)
                    r->name, r->version, ee_state_name(r->state), r->name);
 }
 
+/* "Destroyed" is said only of what is gone. */
+static int delete_wraps(struct ee_state_change *c,
+                        const struct ee_key_record *r, struct ee_error *err)
+{
+    struct ee_statements *s = &c->k->statements;
+    bool yes = true;
+    int rc = ee_store_delete_wraps(s, c->e->schema, r->fingerprint, err);
+
+    if (rc == EE_OK) {
+        rc = ee_store_has_wrap(s, c->e->schema, r->fingerprint, &yes, err);
+    }
+    return rc == EE_OK && yes ? ee_keys_not_written(c->e->schema, r->name, err)
+                              : rc;
+}
+
 static int destroy_one(struct ee_state_change *c, const struct ee_key_record *r,
                        struct ee_error *err)
 {
     struct destruction *d = (struct destruction *)c;
-    struct ee_statements *s = &c->k->statements;
     struct ee_wrap *list = NULL;
     struct ee_wrap **end = &list;
     int rc = check_state(r, err);
 
     if (rc == EE_OK) {
-        rc = ee_store_wraps(s, c->e->schema, r->fingerprint, &list, err);
+        rc = ee_store_wraps(&c->k->statements, c->e->schema, r->fingerprint,
+                            &list, err);
     }
     while (*end != NULL) {
         end = &(*end)->next;
@@ -47,7 +62,7 @@ static int destroy_one(struct ee_state_change *c, const struct ee_key_record *r,
     *end = d->wraps;
     d->wraps = list;
     if (rc == EE_OK) {
-        rc = ee_store_delete_wraps(s, c->e->schema, r->fingerprint, err);
+        rc = delete_wraps(c, r, err);
     }
     if (rc == EE_OK) {
         ee_cache_forget(&c->k->cache, c->e->schema, r->fingerprint);

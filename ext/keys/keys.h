@@ -150,10 +150,15 @@ int ee_keys_rewrap(struct ee_keys *k, const char *name, size_t n,
                    struct ee_error *err) EE_CHECKED;
 
 /* EE_KEY_STATE, naming one, when a key of the attached databases could be
- * opened by this version of the CMK and by nothing else. p: the CMK, open. */
+ * opened by this version of the CMK and by nothing else. Otherwise their write
+ * locks are held, so that it stays so, until ee_write_undo(). p: the CMK,
+ * open. */
 struct ee_provider;
-int ee_keys_check_cmk_unused(struct ee_keys *k, struct ee_provider *p,
-                             uint32_t version, struct ee_error *err) EE_CHECKED;
+struct ee_write;
+int ee_keys_lock_unused_cmk(struct ee_keys *k, struct ee_provider *p,
+                            uint32_t version, struct ee_write *w,
+                            struct ee_error *err) EE_CHECKED;
+void ee_write_undo(struct ee_keys *k, struct ee_write *w);
 
 /* ---- between the files of this folder ---- */
 
@@ -277,9 +282,11 @@ int ee_keys_lock(struct ee_keys *k, const struct ee_key_entry *e, bool *stale,
 /* A write to the key tables: all or nothing. Its statements are prepared
  * before it starts, so that taking it back needs no memory. */
 struct ee_write {
-    bool inner; /* inside the application's transaction */
+    const char *schema; /* borrowed */
+    bool inner;         /* inside the application's transaction */
     sqlite3_stmt *release;
     sqlite3_stmt *undo;
+    sqlite3_stmt *undo_all;
     sqlite3_stmt *force;
 };
 
@@ -290,5 +297,9 @@ int ee_keys_begin(struct ee_keys *k, const char *schema, struct ee_write *w,
  * Returns rc, or why the commit failed. */
 int ee_keys_end(struct ee_keys *k, struct ee_write *w, int rc,
                 struct ee_error *err) EE_CHECKED;
+
+/* The savepoint alone, for a write lock without a change. */
+int ee_write_begin(struct ee_keys *k, struct ee_write *w,
+                   struct ee_error *err) EE_CHECKED;
 
 #endif

@@ -21,7 +21,7 @@ int ee_store_ask(struct ee_statements *s, const char *format,
 int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
                     struct ee_error *err) EE_CHECKED;
 
-/* Has one of the schema's own triggers to do with a key table? */
+/* Has a trigger of the schema, or a TEMP one, to do with a key table? */
 int ee_store_has_trigger(struct ee_statements *s, const char *schema, bool *yes,
                          struct ee_error *err) EE_CHECKED;
 
@@ -75,6 +75,10 @@ int ee_store_wraps(struct ee_statements *s, const char *schema,
                    const uint8_t *key_id, struct ee_wrap **out,
                    struct ee_error *err) EE_CHECKED;
 void ee_wraps_free(struct ee_wrap *list); /* NULL-safe */
+/* Has the key a wrap? In doubt yes: this asks whether the last one is gone. */
+int ee_store_has_wrap(struct ee_statements *s, const char *schema,
+                      const uint8_t *key_id, bool *yes,
+                      struct ee_error *err) EE_CHECKED;
 /* A copy of both, or NULL when out of memory. */
 struct ee_wrap *ee_wrap_new(const char *cmk, struct ee_bytes wrapped);
 

@@ -36,10 +36,16 @@ static const char exists[] =
     "SELECT count(*) = 3 FROM \"%w\".sqlite_schema WHERE type = 'table'"
     " AND rootpage > 0 AND name IN"
     " ('envelope_key', 'envelope_key_wrap', 'envelope_key_manifest')";
+/* A column that an authorizer ignores is NULL: counts as a trigger. */
 static const char triggers[] =
-    "SELECT count(*) > 0 FROM \"%w\".sqlite_schema WHERE type = 'trigger'"
-    " AND lower(tbl_name) IN ('envelope_key', 'envelope_key_wrap',"
-    " 'envelope_key_manifest', 'envelope_subject')";
+    "SELECT count(*) > count(CASE WHEN type <> 'trigger' OR lower(tbl_name)"
+    " NOT IN ('envelope_key', 'envelope_key_wrap', 'envelope_key_manifest',"
+    " 'envelope_subject') THEN 1 END) FROM"
+    " (SELECT type, tbl_name FROM \"%w\".sqlite_schema UNION ALL"
+    " SELECT type, tbl_name FROM temp.sqlite_schema)";
+static const char has_wrap[] =
+    "SELECT count(*) > count(CASE WHEN key_id <> ?1 THEN 1 END)"
+    " FROM \"%w\".envelope_key_wrap";
 
 static int tampered(struct ee_error *err)
 {
@@ -102,6 +108,18 @@ static bool read_manifest(sqlite3_stmt *stmt, int first,
     return ee_sql_blob_is(stmt, first + 2, m->tag, sizeof m->tag);
 }
 
+/* Puts stmt back. */
+static int read_answer(struct ee_statements *s, sqlite3_stmt *stmt, bool *yes,
+                       struct ee_error *err)
+{
+    int rc = sqlite3_step(stmt);
+
+    *yes = rc == SQLITE_ROW && sqlite3_column_int(stmt, 0) == 1;
+    rc = rc == SQLITE_ROW ? EE_OK : ee_sql_fail(s->db, rc, doing, err);
+    ee_statement_put(s, stmt);
+    return rc;
+}
+
 int ee_store_ask(struct ee_statements *s, const char *format,
                  const char *schema, bool *yes, struct ee_error *err)
 {
@@ -109,14 +127,7 @@ int ee_store_ask(struct ee_statements *s, const char *format,
     int rc = ee_statement_get(s, &stmt, format, schema, doing, err);
 
     *yes = false;
-    if (rc != EE_OK) {
-        return rc;
-    }
-    rc = sqlite3_step(stmt);
-    *yes = rc == SQLITE_ROW && sqlite3_column_int(stmt, 0) == 1;
-    rc = rc == SQLITE_ROW ? EE_OK : ee_sql_fail(s->db, rc, doing, err);
-    ee_statement_put(s, stmt);
-    return rc;
+    return rc == EE_OK ? read_answer(s, stmt, yes, err) : rc;
 }
 
 /* Real tables only: a view or a virtual table of that name is nothing we
@@ -350,6 +361,21 @@ int ee_store_wraps(struct ee_statements *s, const char *schema,
         rc = ee_sql_fail(s->db, step, doing, err);
     }
     ee_statement_put(s, stmt);
+    return rc;
+}
+
+int ee_store_has_wrap(struct ee_statements *s, const char *schema,
+                      const uint8_t *key_id, bool *yes, struct ee_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = ee_statement_get(s, &stmt, has_wrap, schema, doing, err);
+
+    *yes = true;
+    if (rc == EE_OK) {
+        (void)sqlite3_bind_blob(stmt, 1, key_id, EE_KEY_ID_BYTES,
+                                SQLITE_STATIC);
+        rc = read_answer(s, stmt, yes, err);
+    }
     return rc;
 }
 

@@ -144,8 +144,8 @@ static int check_transaction(struct ee_keys *k, const char *schema,
 static int refuse_trigger(const char *schema, struct ee_error *err)
 {
     return ee_fail(err, EE_CONFIG,
-                   "%s has a trigger on a key table: DROP it, keys are not "
-                   "made while it is there",
+                   "%s has a trigger on a key table, in the file or a TEMP "
+                   "one: DROP it, keys are not made while it is there",
                    schema);
 }
 

@@ -13,30 +13,31 @@ static void put_statements(struct ee_keys *k, struct ee_write *w)
 {
     ee_statement_put(&k->statements, w->release);
     ee_statement_put(&k->statements, w->undo);
+    ee_statement_put(&k->statements, w->undo_all);
     ee_statement_put(&k->statements, w->force);
 }
 
 static int prepare_write(struct ee_keys *k, struct ee_write *w,
                          struct ee_error *err)
 {
-    struct ee_statements *s = &k->statements;
-    int rc = ee_statement_get(s, &w->release, "RELEASE envelope_key", "", doing,
-                              err);
+    const struct {
+        sqlite3_stmt **out;
+        const char *sql;
+    } wanted[] = {{&w->release, "RELEASE envelope_key"},
+                  {&w->undo, "ROLLBACK TO envelope_key"},
+                  {&w->undo_all, "ROLLBACK"},
+                  {&w->force, "BEGIN IMMEDIATE"}};
+    int rc = EE_OK;
 
-    if (rc == EE_OK && w->inner) {
-        rc = ee_statement_get(s, &w->undo, "ROLLBACK TO envelope_key", "",
+    for (size_t i = 0; rc == EE_OK && i < sizeof wanted / sizeof *wanted; i++) {
+        rc = ee_statement_get(&k->statements, wanted[i].out, wanted[i].sql, "",
                               doing, err);
-    } else if (rc == EE_OK) {
-        rc = ee_statement_get(s, &w->undo, "ROLLBACK", "", doing, err);
-    }
-    if (rc == EE_OK) {
-        rc = ee_statement_get(s, &w->force, "BEGIN IMMEDIATE", "", doing, err);
     }
     return rc;
 }
 
 /* A trigger in the file may be anybody's: it could undo what is written, or
- * keep a copy of a wrap that is to be destroyed. */
+ * keep a copy of a wrap that is to be destroyed. So could a TEMP one. */
 static int refuse_triggers(struct ee_keys *k, const char *schema,
                            struct ee_error *err)
 {
@@ -45,48 +46,32 @@ static int refuse_triggers(struct ee_keys *k, const char *schema,
 
     if (rc == EE_OK && yes) {
         rc = ee_fail(err, EE_CONFIG,
-                     "%s has a trigger on a key table: DROP it, keys are not "
-                     "changed while it is there",
+                     "%s has a trigger on a key table, in the file or a TEMP "
+                     "one: DROP it, keys are not changed while it is there",
                      schema);
     }
     return rc;
 }
 
-/* A savepoint cannot be opened while a statement writes, and must not be: a
- * statement that fails later would take half of the key with it. */
-static int open_savepoint(struct ee_keys *k, struct ee_error *err)
+static int refuse_ignored(struct ee_error *err)
 {
-    int rc = sqlite3_exec(k->db, "SAVEPOINT envelope_key", NULL, NULL, NULL);
-
-    if (rc == SQLITE_BUSY) {
-        return ee_fail(err, EE_MISUSE,
-                       "keys cannot be changed inside an INSERT, UPDATE or "
-                       "DELETE: run this in a SELECT of its own");
-    }
-    if (rc == SQLITE_OK && sqlite3_get_autocommit(k->db)) {
-        return ee_fail(err, EE_CONFIG,
-                       "an authorizer of this connection ignores savepoints, "
-                       "so keys cannot be changed");
-    }
-    return rc == SQLITE_OK ? EE_OK : ee_sql_fail(k->db, rc, doing, err);
+    return ee_fail(err, EE_CONFIG,
+                   "an authorizer of this connection ignores savepoints, so "
+                   "keys cannot be changed");
 }
 
-int ee_keys_begin(struct ee_keys *k, const char *schema, struct ee_write *w,
-                  struct ee_error *err)
+/* What an authorizer ignores compiles to nothing, and succeeds: then nothing
+ * could be taken back. This one must miss its savepoint. */
+static int prove_undo(struct ee_keys *k, struct ee_error *err)
 {
-    int rc = EE_OK;
+    static const char sql[] = "ROLLBACK TO \"envelope probes for authorizers\"";
+    sqlite3_stmt *stmt = NULL;
+    int rc = ee_statement_get(&k->statements, &stmt, sql, "", doing, err);
 
-    *w = (struct ee_write){.inner = !sqlite3_get_autocommit(k->db)};
-    rc = refuse_triggers(k, schema, err);
-    if (rc == EE_OK) {
-        rc = prepare_write(k, w, err);
+    if (rc == EE_OK && sqlite3_step(stmt) == SQLITE_DONE) {
+        rc = refuse_ignored(err);
     }
-    if (rc == EE_OK) {
-        rc = open_savepoint(k, err);
-    }
-    if (rc != EE_OK) {
-        put_statements(k, w);
-    }
+    ee_statement_put(&k->statements, stmt);
     return rc;
 }
 
@@ -98,34 +83,119 @@ int ee_keys_begin(struct ee_keys *k, const char *schema, struct ee_write *w,
 static void take_back(struct ee_keys *k, struct ee_write *w)
 {
     (void)sqlite3_reset(w->release);
-    if (sqlite3_step(w->undo) != SQLITE_DONE &&
-        !sqlite3_get_autocommit(k->db)) {
+    (void)sqlite3_reset(w->undo);
+    if (!w->inner) {
+        (void)sqlite3_step(w->undo_all);
+    }
+    if (sqlite3_get_autocommit(k->db)) {
+        return;
+    }
+    if (sqlite3_step(w->undo) != SQLITE_DONE) {
         (void)sqlite3_step(w->force);
     }
-    if (w->inner) {
-        (void)sqlite3_step(w->release);
+    (void)sqlite3_step(w->release);
+}
+
+/* A savepoint cannot be opened while a statement writes, and must not be: a
+ * statement that fails later would take half of the key with it. */
+static int open_savepoint(struct ee_keys *k, struct ee_write *w,
+                          struct ee_error *err)
+{
+    int step = sqlite3_exec(k->db, "SAVEPOINT envelope_key", NULL, NULL, NULL);
+    int rc = EE_OK;
+
+    if (step == SQLITE_BUSY) {
+        return ee_fail(err, EE_MISUSE,
+                       "keys cannot be changed inside an INSERT, UPDATE or "
+                       "DELETE: run this in a SELECT of its own");
     }
+    if (step == SQLITE_OK && (sqlite3_get_autocommit(k->db) ||
+                              sqlite3_step(w->undo) == SQLITE_ERROR)) {
+        return refuse_ignored(err);
+    }
+    if (step != SQLITE_OK) { /* interrupted, it may be open all the same */
+        rc = ee_sql_fail(k->db, step, doing, err);
+        take_back(k, w);
+    }
+    return rc;
+}
+
+int ee_write_begin(struct ee_keys *k, struct ee_write *w, struct ee_error *err)
+{
+    int rc = EE_OK;
+
+    *w = (struct ee_write){.inner = !sqlite3_get_autocommit(k->db)};
+    rc = prepare_write(k, w, err);
+    if (rc == EE_OK) {
+        rc = prove_undo(k, err);
+    }
+    if (rc == EE_OK) {
+        rc = open_savepoint(k, w, err);
+    }
+    if (rc != EE_OK) { /* what was compiled to nothing is not kept */
+        ee_statements_renew(&k->statements);
+        put_statements(k, w);
+    }
+    return rc;
+}
+
+void ee_write_undo(struct ee_keys *k, struct ee_write *w)
+{
+    take_back(k, w);
+    ee_statements_renew(&k->statements);
+    put_statements(k, w);
+}
+
+int ee_keys_begin(struct ee_keys *k, const char *schema, struct ee_write *w,
+                  struct ee_error *err)
+{
+    int rc = refuse_triggers(k, schema, err);
+
+    if (rc == EE_OK) {
+        rc = ee_write_begin(k, w, err);
+    }
+    w->schema = schema;
+    return rc;
+}
+
+/* Interrupted when it was done already: what holds is not called a failure. */
+static bool is_released(struct ee_keys *k, struct ee_write *w)
+{
+    return w->inner ? sqlite3_step(w->undo) == SQLITE_ERROR
+                    : sqlite3_get_autocommit(k->db);
+}
+
+static int release(struct ee_keys *k, struct ee_write *w, struct ee_error *err)
+{
+    const int step = sqlite3_step(w->release);
+    int rc = EE_OK;
+
+    if (step != SQLITE_DONE) {
+        rc = ee_sql_fail(k->db, step, doing, err);
+    } else if (!w->inner && !sqlite3_get_autocommit(k->db)) {
+        rc = refuse_ignored(err);
+    }
+    return step == SQLITE_INTERRUPT && is_released(k, w) ? EE_OK : rc;
 }
 
 int ee_keys_end(struct ee_keys *k, struct ee_write *w, int rc,
                 struct ee_error *err)
 {
-    int step = SQLITE_DONE;
-
+    if (rc == EE_OK) { /* there may be one from before the lock was taken */
+        rc = refuse_triggers(k, w->schema, err);
+    }
     ee_keys_changed(k);
     if (rc == EE_OK) {
-        step = sqlite3_step(w->release);
-        if (step != SQLITE_DONE) {
-            rc = ee_sql_fail(k->db, step, doing, err);
-        }
+        rc = release(k, w, err);
     }
-    if (rc != EE_OK) {
-        take_back(k, w);
-        ee_statements_renew(&k->statements);
-    } else if (w->inner) {
+    if (rc == EE_OK && w->inner) {
         k->provisional = true;
     }
     ee_audit_ended(&k->audit, rc == EE_OK && w->inner);
-    put_statements(k, w);
+    if (rc != EE_OK) {
+        ee_write_undo(k, w);
+    } else {
+        put_statements(k, w);
+    }
     return rc;
 }

@@ -61,6 +61,26 @@ static void fn_rotate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     sqlite3_result_int64(ctx, version);
 }
 
+/* What no key needs is destroyed, while no key can come to need it. */
+static int destroy_unused(const struct ee_call *call, struct ee_provider *p,
+                          const char *uri, uint32_t version,
+                          struct ee_error *err)
+{
+    struct ee_keys *keys = &call->conn->keys;
+    struct ee_write write;
+    int rc = ee_keys_lock_unused_cmk(keys, p, version, &write, err);
+    const bool locked = rc == EE_OK;
+
+    rc = ee_audit_cmk(&keys->audit, "cmk_destroyed", uri, version, rc, err);
+    if (rc == EE_OK) {
+        rc = ee_provider_destroy(p, version, err);
+    }
+    if (locked) {
+        ee_write_undo(keys, &write);
+    }
+    return rc;
+}
+
 static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_call call = ee_call(ctx, "envelope_cmk_destroy");
@@ -82,12 +102,7 @@ static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     }
     uri = (const char *)sqlite3_value_text(argv[0]);
     if (rc == EE_OK) {
-        rc = ee_keys_check_cmk_unused(&call.conn->keys, p, (uint32_t)version,
-                                      &err);
-    }
-    rc = ee_audit_cmk(audit, "cmk_destroyed", uri, (uint32_t)version, rc, &err);
-    if (rc == EE_OK) {
-        rc = ee_provider_destroy(p, (uint32_t)version, &err);
+        rc = destroy_unused(&call, p, uri, (uint32_t)version, &err);
     }
     ee_provider_close(p);
     ee_session_close(&session);

@@ -268,13 +268,21 @@ class FirstSeal(Subjects):
                                      "SELECT last_insert_rowid()"))
 
     def test_a_suppressed_row_seals_nothing(self):
-        self.conn.execute("CREATE TEMP TRIGGER no BEFORE INSERT ON"
-                          " main.envelope_subject BEGIN SELECT RAISE(IGNORE);"
-                          " END")
+        self.conn.set_authorizer(
+            lambda action, table, *args: sqlite3.SQLITE_IGNORE
+            if (action, table) == (sqlite3.SQLITE_INSERT, "envelope_subject")
+            else sqlite3.SQLITE_OK)
         self.refuses("suppresses", self.conn, BULK % (1, 1))
         self.refuses("suppresses", self.conn,
                      "SELECT envelope_key_create('pii/1')")
         self.assertEqual(0, self.one(self.conn, "SELECT count(*) FROM t"))
+
+    def test_a_temp_trigger_is_refused(self):
+        self.conn.execute("CREATE TEMP TRIGGER no BEFORE INSERT ON"
+                          " main.envelope_subject BEGIN SELECT RAISE(IGNORE);"
+                          " END")
+        for sql in (BULK % (1, 1), "SELECT envelope_key_create('pii/1')"):
+            self.refuses("or a TEMP one: DROP it", self.conn, sql)
 
     def test_a_planted_trigger_is_refused(self):
         self.conn.execute("CREATE TABLE loot(r)")
