@@ -35,7 +35,10 @@ int ee_sql_fail(sqlite3 *db, int rc, const char *doing, struct ee_error *err)
     if (status == EE_NOMEM) {
         return ee_fail(err, EE_NOMEM, "out of memory");
     }
-    return ee_fail(err, status, "could not %s: %s", doing, sqlite3_errmsg(db));
+    /* a statement that failed before it was interrupted has another message */
+    return ee_fail(err, status, "could not %s: %s", doing,
+                   status == EE_INTERRUPTED ? "interrupted"
+                                            : sqlite3_errmsg(db));
 }
 
 int ee_sql_exec(sqlite3 *db, const char *sql, const char *doing,

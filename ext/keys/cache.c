@@ -215,6 +215,26 @@ const struct ee_name_slot *ee_cache_name(struct ee_cache *c, const char *name,
     return use(c, slot->entry) != NULL ? slot : NULL;
 }
 
+struct ee_name_hint ee_cache_hint(struct ee_cache *c, const char *name,
+                                  size_t n)
+{
+    const struct ee_name_slot *slot = ee_cache_name(c, name, n);
+
+    return slot != NULL ? (struct ee_name_hint){slot, slot->serial}
+                        : (struct ee_name_hint){NULL, 0};
+}
+
+const struct ee_name_slot *ee_cache_hinted(struct ee_cache *c,
+                                           const struct ee_name_hint *hint)
+{
+    const struct ee_name_slot *slot = hint->slot;
+
+    return slot != NULL && slot->serial == hint->serial &&
+                   use(c, slot->entry) != NULL
+               ? slot
+               : NULL;
+}
+
 void ee_cache_set_name(struct ee_cache *c, const char *name, size_t n,
                        uint64_t checked, struct ee_key_entry *entry)
 {
@@ -229,6 +249,7 @@ void ee_cache_set_name(struct ee_cache *c, const char *name, size_t n,
     entry->names++;
     memcpy(slot->name, name, n);
     slot->n = n;
+    slot->serial = ++c->serial;
     slot->checked = checked;
     slot->entry = entry;
 }

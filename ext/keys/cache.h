@@ -23,6 +23,14 @@
 #define EE_CACHE_BUCKETS 256
 #define EE_NAME_SLOTS    64
 
+struct ee_name_slot;
+
+/* Where a name was found, to find it again without its text. */
+struct ee_name_hint {
+    const struct ee_name_slot *slot;
+    uint64_t serial;
+};
+
 struct ee_key_entry {
     struct ee_key_entry *next;  /* in its bucket */
     struct ee_key_entry *newer; /* used after it; NULL: none */
@@ -33,7 +41,8 @@ struct ee_key_entry {
     struct ee_key_manifest manifest; /* as last verified */
     bool is_subject;                 /* then also, as last verified: */
     uint8_t subject[EE_SUBJECT_RECORD_BYTES];
-    uint64_t checked;  /* moment when its key id last led to it */
+    struct ee_name_hint current; /* its name's current version */
+    uint64_t checked;            /* moment when its key id last led to it */
     uint64_t implicit; /* moment when its subjects might make themselves */
     unsigned names;    /* name slots that lead to it */
     unsigned pins;     /* in use by a change of keys: not to be freed */
@@ -45,6 +54,7 @@ struct ee_key_entry {
 struct ee_name_slot {
     char name[EE_SCHEMA_MAX + EE_NAME_MAX];
     size_t n;
+    uint64_t serial; /* of the name in the slot: another one has another */
     uint64_t checked;
     struct ee_key_entry *entry;
 };
@@ -54,6 +64,7 @@ struct ee_cache {
     struct ee_key_entry *newest;
     struct ee_key_entry *oldest;
     size_t count;
+    uint64_t serial; /* the newest slot's */
     struct ee_name_slot names[EE_NAME_SLOTS];
 };
 
@@ -84,6 +95,11 @@ void ee_cache_clear(struct ee_cache *c);
 /* What the name meant when it was last looked up, or NULL. */
 const struct ee_name_slot *ee_cache_name(struct ee_cache *c, const char *name,
                                          size_t n);
+/* The same by a hint: that of the name's slot, none where it has none. */
+const struct ee_name_slot *ee_cache_hinted(struct ee_cache *c,
+                                           const struct ee_name_hint *hint);
+struct ee_name_hint ee_cache_hint(struct ee_cache *c, const char *name,
+                                  size_t n);
 void ee_cache_set_name(struct ee_cache *c, const char *name, size_t n,
                        uint64_t checked, struct ee_key_entry *entry);
 

@@ -83,6 +83,12 @@ int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
                      uint64_t moment, struct ee_key_entry **out,
                      struct ee_error *err) EE_CHECKED;
 
+/* The same, without the name, by the hint that an earlier call left behind
+ * (ee_cache_hint()). EE_KEY_UNKNOWN without a message: ask with the name. */
+int ee_keys_for_seal_again(struct ee_keys *k, const struct ee_name_hint *hint,
+                           uint64_t moment, struct ee_key_entry **out,
+                           struct ee_error *err) EE_CHECKED;
+
 /* The current version of a name, in a state that may open: to search with, and
  * to load before a transaction. */
 int ee_keys_for_search(struct ee_keys *k, const char *name, size_t n,

@@ -314,6 +314,17 @@ static int find_current(struct ee_keys *k, const char *name, size_t n,
     return rc;
 }
 
+/* Policy after the cache hit. */
+static int check_seal(struct ee_keys *k, const struct ee_key_entry *e,
+                      uint64_t moment, struct ee_error *err)
+{
+    if (ee_keys_may_seal(e)) {
+        return EE_OK;
+    }
+    return ee_audit_denied(&k->audit, moment, "seal", e->schema, &e->record,
+                           ee_keys_refuse_to_seal(e, err), err);
+}
+
 int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
                      uint64_t moment, struct ee_key_entry **out,
                      struct ee_error *err)
@@ -325,13 +336,21 @@ int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
         return ee_subject_for_seal(k, name, n, slash, moment, out, err);
     }
     rc = find_current(k, name, n, moment, out, err);
-    if (rc == EE_OK &&
-        !ee_keys_may_seal(*out)) { /* policy after the cache hit */
-        rc = ee_keys_refuse_to_seal(*out, err);
-        rc = ee_audit_denied(&k->audit, moment, "seal", (*out)->schema,
-                             &(*out)->record, rc, err);
+    return rc == EE_OK ? check_seal(k, *out, moment, err) : rc;
+}
+
+int ee_keys_for_seal_again(struct ee_keys *k, const struct ee_name_hint *hint,
+                           uint64_t moment, struct ee_key_entry **out,
+                           struct ee_error *err)
+{
+    const struct ee_name_slot *slot = ee_cache_hinted(&k->cache, hint);
+
+    if (slot == NULL || slot->entry->is_subject || /* it has its own checks */
+        !is_fresh(k, slot->entry, slot->checked, moment)) {
+        return EE_KEY_UNKNOWN;
     }
-    return rc;
+    *out = slot->entry;
+    return check_seal(k, *out, moment, err);
 }
 
 int ee_keys_for_search(struct ee_keys *k, const char *name, size_t n,
@@ -373,14 +392,23 @@ int ee_keys_current_of(struct ee_keys *k, struct ee_key_entry *entry,
                        struct ee_error *err)
 {
     char qualified[EE_SCHEMA_MAX + EE_NAME_MAX];
+    int rc = EE_OK;
 
     if (ee_keys_may_seal(entry)) {
         *out = entry;
         return EE_OK;
     }
+    rc = ee_keys_for_seal_again(k, &entry->current, moment, out, err);
+    if (rc != EE_KEY_UNKNOWN) {
+        return rc;
+    }
     (void)sqlite3_snprintf(sizeof qualified, qualified, "%s:%s", entry->schema,
                            entry->record.name);
-    return ee_keys_for_seal(k, qualified, strlen(qualified), moment, out, err);
+    rc = ee_keys_for_seal(k, qualified, strlen(qualified), moment, out, err);
+    if (rc == EE_OK) {
+        entry->current = ee_cache_hint(&k->cache, qualified, strlen(qualified));
+    }
+    return rc;
 }
 
 int ee_keys_describe(struct ee_keys *k, const uint8_t *key_id,

@@ -60,18 +60,59 @@ static int refuse_ignored(struct ee_error *err)
                    "keys cannot be changed");
 }
 
-/* What an authorizer ignores compiles to nothing, and succeeds: then nothing
- * could be taken back. This one must miss its savepoint. */
-static int prove_undo(struct ee_keys *k, struct ee_error *err)
+/* A savepoint cannot be opened while a statement writes, and must not be: a
+ * statement that fails later would take half of the key with it. */
+static int savepoint_fail(struct ee_keys *k, int step, struct ee_error *err)
 {
-    static const char sql[] = "ROLLBACK TO \"envelope probes for authorizers\"";
+    if (step == SQLITE_BUSY) {
+        return ee_fail(err, EE_MISUSE,
+                       "keys cannot be changed inside an INSERT, UPDATE or "
+                       "DELETE: run this in a SELECT of its own");
+    }
+    return ee_sql_fail(k->db, step, doing, err);
+}
+
+/* expected: SQLITE_DONE or SQLITE_ERROR. What an authorizer ignores compiles
+ * to nothing, and succeeds. */
+static int step_probe(struct ee_keys *k, const char *sql, int expected,
+                      struct ee_error *err)
+{
     sqlite3_stmt *stmt = NULL;
+    int step = SQLITE_OK;
     int rc = ee_statement_get(&k->statements, &stmt, sql, "", doing, err);
 
-    if (rc == EE_OK && sqlite3_step(stmt) == SQLITE_DONE) {
-        rc = refuse_ignored(err);
+    if (rc != EE_OK) {
+        return rc;
+    }
+    step = sqlite3_step(stmt);
+    if (step != expected) {
+        rc = step == SQLITE_DONE || step == SQLITE_ERROR
+                 ? refuse_ignored(err)
+                 : savepoint_fail(k, step, err);
     }
     ee_statement_put(&k->statements, stmt);
+    return rc;
+}
+
+/* A savepoint that is not there must be missed, or nothing could be taken
+ * back. Inside a transaction a savepoint that is opened must be there, too;
+ * outside the transaction shows that. (A ROLLBACK TO would prove as much, but
+ * after a change of the schema it aborts the SELECT that we are in.) */
+static int prove_undo(struct ee_keys *k, bool inner, struct ee_error *err)
+{
+#define PROBE "\"envelope probes for authorizers\""
+    int rc = step_probe(k, "ROLLBACK TO " PROBE, SQLITE_ERROR, err);
+
+    if (rc == EE_OK && inner) {
+        rc = step_probe(k, "RELEASE " PROBE, SQLITE_ERROR, err);
+    }
+    if (rc == EE_OK && inner) {
+        rc = step_probe(k, "SAVEPOINT " PROBE, SQLITE_DONE, err);
+    }
+    if (rc == EE_OK && inner) {
+        rc = step_probe(k, "RELEASE " PROBE, SQLITE_DONE, err);
+    }
+#undef PROBE
     return rc;
 }
 
@@ -96,25 +137,17 @@ static void take_back(struct ee_keys *k, struct ee_write *w)
     (void)sqlite3_step(w->release);
 }
 
-/* A savepoint cannot be opened while a statement writes, and must not be: a
- * statement that fails later would take half of the key with it. */
 static int open_savepoint(struct ee_keys *k, struct ee_write *w,
                           struct ee_error *err)
 {
     int step = sqlite3_exec(k->db, "SAVEPOINT envelope_key", NULL, NULL, NULL);
     int rc = EE_OK;
 
-    if (step == SQLITE_BUSY) {
-        return ee_fail(err, EE_MISUSE,
-                       "keys cannot be changed inside an INSERT, UPDATE or "
-                       "DELETE: run this in a SELECT of its own");
+    if (step == SQLITE_OK) {
+        return sqlite3_get_autocommit(k->db) ? refuse_ignored(err) : EE_OK;
     }
-    if (step == SQLITE_OK && (sqlite3_get_autocommit(k->db) ||
-                              sqlite3_step(w->undo) == SQLITE_ERROR)) {
-        return refuse_ignored(err);
-    }
-    if (step != SQLITE_OK) { /* interrupted, it may be open all the same */
-        rc = ee_sql_fail(k->db, step, doing, err);
+    rc = savepoint_fail(k, step, err);
+    if (step != SQLITE_BUSY) { /* interrupted, it may be open all the same */
         take_back(k, w);
     }
     return rc;
@@ -127,7 +160,7 @@ int ee_write_begin(struct ee_keys *k, struct ee_write *w, struct ee_error *err)
     *w = (struct ee_write){.inner = !sqlite3_get_autocommit(k->db)};
     rc = prepare_write(k, w, err);
     if (rc == EE_OK) {
-        rc = prove_undo(k, err);
+        rc = prove_undo(k, w->inner, err);
     }
     if (rc == EE_OK) {
         rc = open_savepoint(k, w, err);

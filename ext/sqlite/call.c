@@ -26,21 +26,36 @@ struct ee_call ee_call(sqlite3_context *ctx, const char *function)
  * slower, never wrong. */
 #define STATEMENT_SLOT (-6545)
 
+/* More call sites than a statement has, as a rule. */
+#define REMEMBERED_MAX 16
+
+struct execution {
+    uint64_t moment;
+    unsigned remembered; /* constant arguments */
+};
+
 uint64_t ee_call_moment(const struct ee_call *call)
 {
-    uint64_t *kept = sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
+    struct execution *kept = sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
     uint64_t now = 0;
 
     if (kept != NULL) {
-        return *kept;
+        return kept->moment;
     }
     now = ee_keys_now(&call->conn->keys);
     kept = sqlite3_malloc64(sizeof *kept);
     if (kept != NULL) {
-        *kept = now;
+        *kept = (struct execution){.moment = now};
         sqlite3_set_auxdata(call->ctx, STATEMENT_SLOT, kept, sqlite3_free);
     }
     return now;
+}
+
+bool ee_call_may_remember(const struct ee_call *call)
+{
+    struct execution *kept = sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
+
+    return kept != NULL && kept->remembered++ < REMEMBERED_MAX;
 }
 
 static int result_code(int status)

@@ -20,6 +20,11 @@ struct ee_call ee_call(sqlite3_context *ctx, const char *function);
 /* The moment of the running statement execution (keys/keys.h). */
 uint64_t ee_call_moment(const struct ee_call *call);
 
+/* May the function keep what a constant argument led to? Not where it has done
+ * so again and again: then the argument is no constant, and SQLite drops what
+ * is kept at once. */
+bool ee_call_may_remember(const struct ee_call *call);
+
 /* Reports an ee_status other than EE_OK as the function's result. */
 void ee_call_fail(const struct ee_call *call, const struct ee_error *err);
 

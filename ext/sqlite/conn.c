@@ -124,15 +124,13 @@ void ee_binding_free(void *arg)
     sqlite3_free(binding);
 }
 
-int ee_conn_scratch(struct ee_conn *conn, size_t size, struct ee_error *err)
+int ee_conn_scratch_grow(struct ee_conn *conn, size_t size,
+                         struct ee_error *err)
 {
     const size_t least = 1024;
     size_t wanted = size < least ? least : size + size / 2;
     uint8_t *bigger = NULL;
 
-    if (size <= conn->scratch_size) {
-        return EE_OK;
-    }
     bigger = sqlite3_malloc64(wanted);
     if (bigger == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");

@@ -62,7 +62,14 @@ struct ee_binding *ee_binding_new(struct ee_conn *conn,
 void ee_binding_free(void *arg);
 
 /* At least size bytes in conn->scratch, keeping its content. */
-int ee_conn_scratch(struct ee_conn *conn, size_t size,
-                    struct ee_error *err) EE_CHECKED;
+int ee_conn_scratch_grow(struct ee_conn *conn, size_t size,
+                         struct ee_error *err) EE_CHECKED;
+
+static inline EE_CHECKED int ee_conn_scratch(struct ee_conn *conn, size_t size,
+                                             struct ee_error *err)
+{
+    return size <= conn->scratch_size ? EE_OK
+                                      : ee_conn_scratch_grow(conn, size, err);
+}
 
 #endif

@@ -38,12 +38,11 @@ static int refuse_privilege(const struct ee_binding *b, sqlite3_context *ctx,
                            NULL, NULL, rc, err);
 }
 
-/* Every call comes through here: a dropped privilege is seen at once. */
-static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+/* True when the call may go on; else the error is its result. */
+static bool check_call(const struct ee_binding *binding, sqlite3_context *ctx,
+                       unsigned missing)
 {
-    const struct ee_binding *binding = sqlite3_user_data(ctx);
-    const unsigned missing =
-        ee_privilege_missing(binding->function->needs, binding->conn->dropped);
+    const struct ee_call call = ee_call(ctx, binding->function->name);
     struct ee_error err;
     int rc =
         missing == 0 ? EE_OK : refuse_privilege(binding, ctx, missing, &err);
@@ -52,12 +51,22 @@ static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         rc = ee_encoding_check(binding->conn, &err);
     }
     if (rc != EE_OK) {
-        const struct ee_call call = ee_call(ctx, binding->function->name);
-
         ee_call_fail(&call, &err);
-        return;
     }
-    binding->function->call(ctx, argc, argv);
+    return rc == EE_OK;
+}
+
+/* Every call comes through here: a dropped privilege is seen at once. */
+static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const struct ee_binding *binding = sqlite3_user_data(ctx);
+    const unsigned missing =
+        ee_privilege_missing(binding->function->needs, binding->conn->dropped);
+
+    if ((missing == 0 && !wants_check(binding)) ||
+        check_call(binding, ctx, missing)) {
+        binding->function->call(ctx, argc, argv);
+    }
 }
 
 static int register_one(struct ee_conn *conn, const struct ee_function *f,

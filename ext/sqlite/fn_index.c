@@ -20,8 +20,7 @@ static void fn_seal_indexed(sqlite3_context *ctx, int argc,
                      "wrong number of arguments: envelope_seal_indexed(value, "
                      "key, scope [, context...])");
     } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
-        rc = ee_seal_arguments(&call, argv[0], argv[1], argc - 2, argv + 2,
-                               true, &err);
+        rc = ee_seal_arguments(&call, argc, argv, true, &err);
     }
     if (rc != EE_OK) {
         ee_call_fail(&call, &err);

@@ -129,7 +129,7 @@ static int reseal(const struct ee_call *call, const struct ee_envelope *e,
     int rc = ee_call_key_of(call, e, &from, err);
 
     if (rc == EE_OK) {
-        rc = ee_seal_key(call, argv[1], &to, err);
+        rc = ee_seal_key(call, argv, &to, err);
     }
     if (rc != EE_OK) {
         return rc;
@@ -145,7 +145,7 @@ static int import(const struct ee_call *call, const struct ee_envelope *e,
     struct ee_portable *portable = NULL;
     struct ee_key_entry *to = NULL;
     struct source source = {0};
-    int rc = ee_seal_key(call, argv[1], &to, err);
+    int rc = ee_seal_key(call, argv, &to, err);
 
     if (rc == EE_OK) {
         rc = portable_keys(call, &portable, err);

@@ -28,8 +28,7 @@ static void fn_seal(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     if (argc < 2) {
         rc = fail_arguments("envelope_seal(value, key [, context...])", &err);
     } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
-        rc = ee_seal_arguments(&call, argv[0], argv[1], argc - 2, argv + 2,
-                               false, &err);
+        rc = ee_seal_arguments(&call, argc, argv, false, &err);
     } /* else NULL stays NULL: FORMAT R11 */
     if (rc != EE_OK) {
         ee_call_fail(&call, &err);

@@ -6,8 +6,38 @@
 
 #include "envelope/blind_index.h"
 
-int ee_seal_key(const struct ee_call *call, sqlite3_value *key_name,
-                struct ee_key_entry **out, struct ee_error *err)
+/* What a key name that is a constant of the statement led to, so that not
+ * each row reads and looks up its text. SQLite keeps it at the argument for as
+ * long as the argument stays the same. */
+#define KEY_ARGUMENT 1
+
+struct known_key {
+    uint64_t moment;
+    struct ee_name_hint hint;
+};
+
+static void remember_key(const struct ee_call *call, struct ee_bytes name,
+                         struct known_key *known)
+{
+    struct ee_keys *keys = &call->conn->keys;
+    const bool is_new = known == NULL;
+
+    if (is_new && ee_call_may_remember(call)) {
+        known = sqlite3_malloc64(sizeof *known);
+    }
+    if (known == NULL) {
+        return;
+    }
+    known->moment = ee_call_moment(call);
+    known->hint = ee_cache_hint(&keys->cache, (const char *)name.p, name.n);
+    if (is_new) {
+        sqlite3_set_auxdata(call->ctx, KEY_ARGUMENT, known, sqlite3_free);
+    }
+}
+
+static int find_key(const struct ee_call *call, sqlite3_value *key_name,
+                    struct known_key *known, struct ee_key_entry **out,
+                    struct ee_error *err)
 {
     struct ee_bytes name;
     int rc = ee_call_text(key_name, "the key name", &name, err);
@@ -16,7 +46,25 @@ int ee_seal_key(const struct ee_call *call, sqlite3_value *key_name,
         rc = ee_keys_for_seal(&call->conn->keys, (const char *)name.p, name.n,
                               ee_call_moment(call), out, err);
     }
+    if (rc == EE_OK) {
+        remember_key(call, name, known);
+    }
     return rc;
+}
+
+int ee_seal_key(const struct ee_call *call, sqlite3_value **argv,
+                struct ee_key_entry **out, struct ee_error *err)
+{
+    struct known_key *known = sqlite3_get_auxdata(call->ctx, KEY_ARGUMENT);
+    int rc = EE_KEY_UNKNOWN;
+
+    if (known != NULL) {
+        rc = ee_keys_for_seal_again(&call->conn->keys, &known->hint,
+                                    known->moment, out, err);
+    }
+    return rc == EE_KEY_UNKNOWN
+               ? find_key(call, argv[KEY_ARGUMENT], known, out, err)
+               : rc;
 }
 
 /* The scope goes through the connection's scratch: it is one context part. */
@@ -60,10 +108,8 @@ int ee_seal_result(const struct ee_call *call, const struct ee_key_entry *key,
     return EE_OK;
 }
 
-int ee_seal_arguments(const struct ee_call *call, sqlite3_value *value,
-                      sqlite3_value *key_name, int context_count,
-                      sqlite3_value **context, bool indexed,
-                      struct ee_error *err)
+int ee_seal_arguments(const struct ee_call *call, int argc,
+                      sqlite3_value **argv, bool indexed, struct ee_error *err)
 {
     const uint8_t flags = (uint8_t)((indexed ? EE_FLAG_INDEX : 0) |
                                     (call->conn->padding ? EE_FLAG_PADDED : 0));
@@ -71,19 +117,19 @@ int ee_seal_arguments(const struct ee_call *call, sqlite3_value *value,
     struct ee_context encoded;
     struct ee_value v; /* a number is secret: wiped at the end */
     uint8_t index[EE_INDEX_BYTES];
-    int rc = ee_seal_key(call, key_name, &key, err);
+    int rc = ee_seal_key(call, argv, &key, err);
 
     if (rc == EE_OK) {
-        rc = ee_call_value(call, value, &v, err);
+        rc = ee_call_value(call, argv[0], &v, err);
     }
     if (rc != EE_OK) {
         return rc;
     }
     if (indexed) {
-        rc = ee_index_arguments(call, key, &v, context[0], index, err);
+        rc = ee_index_arguments(call, key, &v, argv[2], index, err);
     }
     if (rc == EE_OK) {
-        rc = ee_call_context(call, context_count, context, &encoded, err);
+        rc = ee_call_context(call, argc - 2, argv + 2, &encoded, err);
     }
     if (rc == EE_OK) {
         rc = ee_seal_result(call, key, &v, &encoded, flags,

@@ -7,11 +7,11 @@
 
 #include "sqlite/call.h"
 
-/* Seals value, not NULL, under the named key and makes it the function's
- * result. indexed: the first context argument is the index's scope. */
-int ee_seal_arguments(const struct ee_call *call, sqlite3_value *value,
-                      sqlite3_value *key_name, int context_count,
-                      sqlite3_value **context, bool indexed,
+/* Seals a function's arguments (value, not NULL; key name; context...) and
+ * makes it the result. indexed: the first context argument is the index's
+ * scope. */
+int ee_seal_arguments(const struct ee_call *call, int argc,
+                      sqlite3_value **argv, bool indexed,
                       struct ee_error *err) EE_CHECKED;
 
 /* Seals value, not NULL, and makes it the function's result. flags: of
@@ -28,8 +28,8 @@ int ee_index_arguments(const struct ee_call *call,
                        const struct ee_value *value, sqlite3_value *scope,
                        uint8_t *out, struct ee_error *err) EE_CHECKED;
 
-/* The key to seal under, from its argument. */
-int ee_seal_key(const struct ee_call *call, sqlite3_value *key_name,
+/* The key to seal under, from the second argument. */
+int ee_seal_key(const struct ee_call *call, sqlite3_value **argv,
                 struct ee_key_entry **out, struct ee_error *err) EE_CHECKED;
 
 #endif

@@ -392,6 +392,23 @@ class Nested(SqlTest):
             opened = [self.open(conn, b) for b in blobs]
             self.assertEqual(list(range(1, count + 1)), opened)
 
+    def test_a_constant_name_beside_names_in_a_column(self):
+        """What the constant led to is not mistaken for what took its place
+        in the cache."""
+        self.conn.execute("BEGIN")
+        self.conn.execute(
+            "CREATE TABLE names AS WITH n(i) AS (SELECT 1 UNION ALL SELECT"
+            " i + 1 FROM n WHERE i < 100) SELECT 'k' || i AS name FROM n")
+        self.conn.execute("SELECT envelope_key_create(name,"
+                          " 'keyring:app.db.keyring') FROM names").fetchall()
+        self.conn.execute("COMMIT")
+        rows = self.conn.execute(
+            "SELECT name, envelope_info(envelope_seal(1, 'pii')) ->> 'key',"
+            " envelope_info(envelope_seal(1, name)) ->> 'key',"
+            " envelope_info(envelope_seal(1, 'k1')) ->> 'key' FROM names")
+        for name, constant, column, another in rows.fetchall():
+            self.assertEqual(("pii", name, "k1"), (constant, column, another))
+
     def test_an_error_in_one_row_stops_the_statement(self):
         blob = self.seal(self.conn)
         self.conn.execute("CREATE TABLE t(c)")
