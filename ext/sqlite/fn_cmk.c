@@ -14,7 +14,7 @@ static int open_cmk(const struct ee_call *call, sqlite3_value *arg,
 {
     struct ee_keys *keys = &call->conn->keys;
     struct ee_cmk_uri uri;
-    struct ee_bytes text;
+    struct ee_bytes text = {NULL, 0};
     int rc = ee_call_text(arg, "the CMK's URI", &text, err);
 
     if (rc == EE_OK) {
