@@ -1,6 +1,7 @@
 -- The key tables of one database, made by the first envelope_key_create().
--- FORMAT section 8 says how the tags are computed. None of it is secret, and
--- all of it is authenticated: an edit is noticed when the key is next used.
+-- FORMAT section 8 says how the tags are computed. None of it is secret. An edit
+-- of a version or a manifest is noticed when the key is next used. A wrap proves
+-- itself by what it opens to; that one was removed is not noticed.
 
 -- One row a key version. key_id is what an envelope carries.
 CREATE TABLE IF NOT EXISTS main.envelope_key(

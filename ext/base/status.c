@@ -4,6 +4,8 @@
  */
 #include "base/status.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -15,6 +17,8 @@ int ee_fail(struct ee_error *err, int code, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(err->msg, sizeof err->msg, format, args);
     va_end(args);
+    /* names and URIs in it may come from a database that somebody else wrote */
+    ee_utf8_make_printable(err->msg);
     return code;
 }
 

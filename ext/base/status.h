@@ -44,7 +44,8 @@ static inline void ee_error_none(struct ee_error *err)
 
 #define EE_CHECKED __attribute__((warn_unused_result))
 
-/* Fills *err and returns code. printf-style; cuts the message at its end. */
+/* Fills *err and returns code. printf-style; cuts the message at its end, and
+ * makes it printable. */
 int ee_fail(struct ee_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -4,12 +4,29 @@
  */
 #include "db/wipe.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #define CHUNK      (256 * 1024)
 #define NEEDLE_MAX 1024
+
+/* step: of the PRAGMA, which answers with what is set now. */
+static int check_is_on(sqlite3 *db, int step, sqlite3_stmt *stmt,
+                       const char *schema, struct ee_error *err)
+{
+    if (step == SQLITE_ROW && sqlite3_column_int(stmt, 0) == 1) {
+        return EE_OK;
+    }
+    if (step != SQLITE_ROW && step != SQLITE_DONE) {
+        return ee_sql_fail(db, step, "set secure_delete", err);
+    }
+    return ee_fail(err, EE_CONFIG,
+                   "secure_delete of %s could not be turned on: an authorizer "
+                   "of this connection hides the PRAGMA",
+                   schema);
+}
 
 int ee_secure_delete_on(sqlite3 *db, const char *schema, int *was,
                         struct ee_error *err)
@@ -24,14 +41,15 @@ int ee_secure_delete_on(sqlite3 *db, const char *schema, int *was,
         *was = sqlite3_column_int(stmt, 0);
     }
     (void)sqlite3_finalize(stmt);
+    stmt = NULL;
     if (rc == EE_OK) {
         rc = ee_sql_prepare(db, &stmt, 0, doing, err,
                             "PRAGMA \"%w\".secure_delete = ON", schema);
     }
     if (rc == EE_OK) {
-        (void)sqlite3_step(stmt);
-        (void)sqlite3_finalize(stmt);
+        rc = check_is_on(db, sqlite3_step(stmt), stmt, schema, err);
     }
+    (void)sqlite3_finalize(stmt);
     return rc;
 }
 
@@ -144,9 +162,12 @@ static bool search_path(struct haystack *h, const char *path)
     bool found = false;
 
     h->read = read_descriptor;
-    h->fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (path == NULL) {
+        return false; /* a SQLite without WAL */
+    }
+    h->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (h->fd < 0) {
-        return false; /* not there: no such copy */
+        return errno != ENOENT; /* not there: no such copy */
     }
     found = search(h);
     (void)close(h->fd);

@@ -62,7 +62,8 @@ static enum fate look(const struct ee_audit *a,
     if (rc != EE_OK) {
         return UNKNOWN;
     }
-    /* a higher generation is a later change of it */
+    /* A higher generation is a later change of it, or, after a ROLLBACK, of
+     * what was before; nothing in the tables tells the two apart. */
     return m.generation > p->manifest.generation ||
                    ee_manifest_same(&m, &p->manifest)
                ? HOLDS

@@ -3,17 +3,23 @@
  * create.c: makes the first version of a key.
  */
 #include "base/secret.h"
+#include "base/text.h"
 #include "keys/draft.h"
 #include "keys/subject.h"
 
 #include <string.h>
 
-/* A name without a schema is made in main. */
-static void default_schema(struct ee_key_name *name)
+/* Where a key is named, 16 hex digits are the id of a version. */
+static int check_name(const struct ee_key_name *name, struct ee_error *err)
 {
-    if (name->schema[0] == '\0') {
-        (void)sqlite3_snprintf(sizeof name->schema, name->schema, "main");
+    uint8_t id[EE_KEY_ID_BYTES];
+
+    if (ee_unhex(id, sizeof id, name->name, strlen(name->name))) {
+        return ee_fail(err, EE_MISUSE,
+                       "16 hexadecimal digits are a key id: give the key "
+                       "another name");
     }
+    return EE_OK;
 }
 
 static int name_is_free(struct ee_keys *k, const struct ee_key_name *name,
@@ -128,8 +134,10 @@ int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
     }
     rc = ee_key_name_parse(&parsed, name, n, err);
     if (rc == EE_OK) {
-        default_schema(&parsed);
-        rc = ee_keys_check_schema(k, parsed.schema, err);
+        rc = check_name(&parsed, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_keys_own_schema(k, parsed.schema, err);
     }
     if (rc == EE_OK) {
         rc = ee_keys_ready(k, err);

@@ -6,6 +6,7 @@
 
 #include "base/secret.h"
 #include "crypto/kdf.h"
+#include "provider/cmk_uri.h"
 
 #include <string.h>
 #include <time.h>
@@ -102,6 +103,15 @@ bool ee_keys_is_fatal(int rc)
            rc == EE_INTERNAL || rc == EE_AUDIT;
 }
 
+static bool is_a_cmk(const char *text)
+{
+    struct ee_cmk_uri uri;
+    struct ee_error ignored;
+
+    return ee_cmk_uri_parse(&uri, text, &ignored) == EE_OK &&
+           ee_provider_exists(&uri);
+}
+
 int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
                   const char *cmk, unsigned mode, struct ee_error *err)
 {
@@ -115,8 +125,14 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
     if (rc != EE_OK && (ee_keys_is_fatal(rc) || d->alone)) {
         return rc;
     }
+    if (rc != EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0 && !is_a_cmk(cmk)) {
+        return rc; /* a typing error */
+    }
     if (rc != EE_OK && !k->allow_partial) {
         return refuse_cmk(d, cmk, rc, err);
+    }
+    if (rc != EE_OK) {
+        memcpy(d->why, err->msg, sizeof d->why);
     }
     w = rc == EE_OK ? ee_wrap_new(stored, ee_bytes(wrapped, n))
                     : ee_wrap_new(cmk, ee_bytes(wrapped, 0));
@@ -135,8 +151,9 @@ int ee_draft_check_wraps(const struct ee_draft *d, struct ee_error *err)
         }
     }
     return ee_fail(err, EE_UNAVAILABLE,
-                   "none of the CMKs wraps key %s, and nothing was changed",
-                   d->record.name);
+                   "none of the CMKs wraps key %s, and nothing was changed%s%s",
+                   d->record.name, d->why[0] != '\0' ? "; the last says: " : "",
+                   d->why);
 }
 
 int ee_draft_wrap_again(struct ee_keys *k, const char *schema,

@@ -18,8 +18,8 @@ struct ee_draft {
     uint8_t *payload;            /* a cell: KEK, then S; secret */
     struct ee_wrap *wraps;
     struct ee_wrap *seen; /* those that the CMKs were taken from, if any */
-    bool
-        alone; /* there is one CMK only, so going on without it is no way out */
+    bool alone;           /* one CMK only: going on without it is no way out */
+    char why[sizeof((struct ee_error *)NULL)->msg]; /* the last one pending */
 };
 
 int ee_draft_new(struct ee_draft **out, struct ee_error *err) EE_CHECKED;
@@ -49,7 +49,8 @@ int ee_draft_check_seen(struct ee_keys *k, const char *schema,
 
 /* Wraps the payload under one more CMK. verify: opens the wrap again, and
  * compares. With the setting allow_partial a CMK that cannot wrap now is noted
- * as pending instead: an empty wrap. */
+ * as pending instead: an empty wrap. Not where this session has
+ * mistyped it. */
 int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
                   const char *cmk, unsigned mode,
                   struct ee_error *err) EE_CHECKED;

@@ -106,6 +106,9 @@ int ee_keys_current_of(struct ee_keys *k, struct ee_key_entry *entry,
                        uint64_t moment, struct ee_key_entry **out,
                        struct ee_error *err) EE_CHECKED;
 
+/* Is there a key of this name, in some state? Asks no provider. */
+bool ee_keys_name_exists(struct ee_keys *k, const char *text, size_t n);
+
 /* Is there a key with this id here? Then it must be drawn again (FORMAT R10).
  */
 bool ee_keys_id_is_taken(struct ee_keys *k, const uint8_t *key_id);
@@ -183,6 +186,11 @@ int ee_key_name_parse(struct ee_key_name *out, const char *text, size_t n,
 /* EE_OK when schema is empty or attached. */
 int ee_keys_check_schema(struct ee_keys *k, const char *schema,
                          struct ee_error *err) EE_CHECKED;
+
+/* The same, and makes it the name that ee_keys_each_schema() has for it: main's
+ * where it is empty. schema: EE_SCHEMA_MAX chars. */
+int ee_keys_own_schema(struct ee_keys *k, char *schema,
+                       struct ee_error *err) EE_CHECKED;
 
 /* Calls visit for main, the attached databases in order, then temp, until it
  * returns other than EE_KEY_UNKNOWN; returns that. */

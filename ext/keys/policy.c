@@ -19,6 +19,7 @@ int ee_keys_refuse_state(const struct ee_key_entry *e, const char *what,
                          struct ee_error *err)
 {
     const struct ee_key_record *r = &e->record;
+    const bool is_main = sqlite3_stricmp(e->schema, "main") == 0;
     char hex[2 * EE_KEY_ID_BYTES + 1];
 
     if (r->state == EE_STATE_DESTROYED) {
@@ -27,9 +28,9 @@ int ee_keys_refuse_state(const struct ee_key_entry *e, const char *what,
     if (r->version == e->manifest.current) {
         return ee_fail(err, EE_KEY_STATE,
                        "key %s version %u is %s%s; to use it again: SELECT "
-                       "envelope_key_set_state('%s', 'active')",
+                       "envelope_key_set_state('%s%s%s', 'active')",
                        r->name, r->version, ee_state_name(r->state), what,
-                       r->name);
+                       is_main ? "" : e->schema, is_main ? "" : ":", r->name);
     }
     ee_hex(hex, ee_bytes(r->fingerprint, EE_KEY_ID_BYTES));
     return ee_fail(err, EE_KEY_STATE,

@@ -35,6 +35,7 @@ int ee_key_name_parse(struct ee_key_name *out, const char *text, size_t n,
 struct id_search {
     struct ee_keys *k;
     const uint8_t *key_id;
+    bool found;
     struct ee_key_record record;
     struct ee_key_manifest manifest;
     bool is_subject; /* then it is this, and not the record */
@@ -42,9 +43,9 @@ struct id_search {
     char schema[EE_SCHEMA_MAX];
 };
 
-static int look_for_id(void *arg, const char *schema, struct ee_error *err)
+static int look_in(struct id_search *s, const char *schema,
+                   struct ee_error *err)
 {
-    struct id_search *s = arg;
     bool yes = false;
     int rc = ee_store_by_id(&s->k->statements, schema, s->key_id, &s->record,
                             &s->manifest, err);
@@ -63,6 +64,37 @@ static int look_for_id(void *arg, const char *schema, struct ee_error *err)
     return rc;
 }
 
+static bool is_tombstone(const struct id_search *s)
+{
+    return (s->is_subject ? ee_subject_state(&s->subject) : s->record.state) ==
+           EE_STATE_DESTROYED;
+}
+
+/* Which database is in the way? */
+static int locked(const char *schema, struct ee_error *err)
+{
+    return ee_fail(err, EE_BUSY,
+                   "%s is locked by another connection, and may have the key; "
+                   "try again ('main:pii' is looked for in main only)",
+                   schema);
+}
+
+/* A key that was destroyed here may live in a copy that is attached. */
+static int look_for_id(void *arg, const char *schema, struct ee_error *err)
+{
+    struct id_search *s = arg;
+    struct id_search here = {.k = s->k, .key_id = s->key_id, .found = true};
+    const int rc = look_in(&here, schema, err);
+
+    if (rc != EE_OK) {
+        return rc == EE_BUSY ? locked(schema, err) : rc;
+    }
+    if (!s->found || !is_tombstone(&here)) {
+        *s = here;
+    }
+    return is_tombstone(&here) ? EE_KEY_UNKNOWN : EE_OK;
+}
+
 static int unknown_id(const uint8_t *key_id, struct ee_error *err)
 {
     char hex[2 * EE_KEY_ID_BYTES + 1];
@@ -78,7 +110,10 @@ static int search_id(struct id_search *s, struct ee_error *err)
 {
     int rc = ee_keys_each_schema(s->k, look_for_id, s, err);
 
-    return rc == EE_KEY_UNKNOWN ? unknown_id(s->key_id, err) : rc;
+    if (rc == EE_KEY_UNKNOWN) {
+        rc = s->found ? EE_OK : unknown_id(s->key_id, err);
+    }
+    return rc;
 }
 
 /* Is the entry's record what the database says now? */
@@ -235,7 +270,7 @@ static int look_for_name(void *arg, const char *schema, struct ee_error *err)
     rc =
         ee_store_current(&s->k->statements, schema, s->name->name, &r, &m, err);
     if (rc != EE_OK) {
-        return rc;
+        return rc == EE_BUSY ? locked(schema, err) : rc;
     }
     if (s->found++ > 0) {
         return ee_fail(err, EE_MISUSE,
@@ -246,6 +281,17 @@ static int look_for_name(void *arg, const char *schema, struct ee_error *err)
     s->manifest = m;
     (void)sqlite3_snprintf(sizeof s->schema, s->schema, "%s", schema);
     return EE_KEY_UNKNOWN;
+}
+
+bool ee_keys_name_exists(struct ee_keys *k, const char *text, size_t n)
+{
+    struct ee_key_name name;
+    struct name_search s = {.k = k, .name = &name};
+    struct ee_error ignored;
+
+    return ee_key_name_parse(&name, text, n, &ignored) == EE_OK &&
+           ee_keys_each_schema(k, look_for_name, &s, &ignored) != EE_OK &&
+           s.found > 0;
 }
 
 static int find_name_once(struct ee_keys *k, const char *text, size_t n,

@@ -4,6 +4,8 @@
  */
 #include "keys/keys.h"
 
+#include <string.h>
+
 static const char doing[] = "list the databases";
 
 int ee_keys_check_schema(struct ee_keys *k, const char *schema,
@@ -63,6 +65,28 @@ static int list_schemas(struct ee_keys *k, struct schema_list *list,
         rc = ee_sql_fail(k->db, step, doing, err);
     }
     (void)sqlite3_finalize(stmt);
+    return rc;
+}
+
+/* The list's own spelling, so that nothing is kept under two. */
+int ee_keys_own_schema(struct ee_keys *k, char *schema, struct ee_error *err)
+{
+    struct schema_list list = {NULL, 0};
+    int rc = ee_keys_check_schema(k, schema, err);
+
+    if (rc == EE_OK) {
+        rc = list_schemas(k, &list, err);
+    }
+    for (size_t i = 0; rc == EE_OK && i < list.n; i++) {
+        /* the first is main, whatever SQLITE_DBCONFIG_MAINDBNAME calls it */
+        if ((i == 0 &&
+             (schema[0] == '\0' || sqlite3_stricmp(schema, "main") == 0)) ||
+            sqlite3_stricmp(schema, list.names[i]) == 0) {
+            memcpy(schema, list.names[i], EE_SCHEMA_MAX);
+            break;
+        }
+    }
+    sqlite3_free(list.names);
     return rc;
 }
 

@@ -107,6 +107,12 @@ int ee_state_change_write(struct ee_state_change *c, struct ee_error *err)
         rc = ee_store_versions(&k->statements, e->schema, e->record.name,
                                change_one, c, err);
     }
+    if (rc == EE_OK && c->count == 0) { /* what is destroyed stays so */
+        struct ee_key_record r = e->record;
+
+        r.version = c->version;
+        rc = ee_keys_destroyed(&r, err);
+    }
     if (rc == EE_OK) {
         rc = ee_keys_put_manifest(k, e->schema, e->record.name, m,
                                   e->kek->name_secret, c->count, err);
@@ -140,6 +146,12 @@ int ee_state_change_find(struct ee_state_change *c, const char *name, size_t n,
     char qualified[EE_SCHEMA_MAX + EE_NAME_MAX];
 
     c->one = is_key_id(c, name, n, qualified);
+    if (c->one && ee_keys_name_exists(c->k, name, n)) {
+        return ee_fail(err, EE_MISUSE,
+                       "%.*s is the id of %s version %u, and the name of a "
+                       "key: write the name as 'main:%.*s'",
+                       (int)n, name, qualified, c->version, (int)n, name);
+    }
     if (c->one) {
         name = qualified;
         n = strlen(name);

@@ -102,7 +102,9 @@ static int parse_path(struct ee_cmk_uri *uri, const char **text,
                            "'%%' in a CMK URI must be followed by two "
                            "hexadecimal digits: write %%25 for a '%%'");
         }
-        if (c < 0x20 || c == 0x7F) {
+        if (c < 0x20 || c == 0x7F ||
+            (c >= 0x80 && c <= 0x9F && n > 0 &&
+             (uint8_t)uri->path[n - 1] == 0xC2)) {
             return ee_fail(err, EE_CONFIG,
                            "the path of a CMK URI holds a control character "
                            "(%%%02X): use a plain file name",

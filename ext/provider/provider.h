@@ -115,4 +115,7 @@ void ee_provider_close(struct ee_provider *p);
 /* The classes, in the order envelope_debug() lists them; ends with NULL. */
 extern const struct ee_provider_class *const ee_providers[];
 
+/* Has this build the provider of the URI? */
+bool ee_provider_exists(const struct ee_cmk_uri *uri);
+
 #endif

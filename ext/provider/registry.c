@@ -44,6 +44,11 @@ static const struct ee_provider_class *class_of(const struct ee_cmk_uri *uri)
     return NULL;
 }
 
+bool ee_provider_exists(const struct ee_cmk_uri *uri)
+{
+    return class_of(uri) != NULL;
+}
+
 static const char *fragment_of(const struct ee_cmk_uri *uri,
                                const char *otherwise)
 {

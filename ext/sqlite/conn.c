@@ -98,6 +98,9 @@ void ee_conn_release(void *arg)
     if (last) {
         ee_keys_clear(&conn->keys);
         ee_opened_clear(&conn->opened);
+        if (conn->scratch != NULL) {
+            ee_wipe(conn->scratch, conn->scratch_size);
+        }
         sqlite3_free(conn->scratch);
         sqlite3_free(conn);
     }

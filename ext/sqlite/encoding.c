@@ -16,8 +16,9 @@ static void expire_statements(sqlite3 *db)
     }
 }
 
-/* Reads the schema, if nobody did. *utf8 is valid with SQLITE_OK. */
-static int ask(sqlite3 *db, bool *utf8)
+/* Reads the schema, if nobody did. *utf8 is valid with SQLITE_OK and *known:
+ * an authorizer may ignore the question. */
+static int ask(sqlite3 *db, bool *utf8, bool *known)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(db, "PRAGMA encoding", -1, &stmt, NULL);
@@ -25,6 +26,7 @@ static int ask(sqlite3 *db, bool *utf8)
     if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(stmt, 0);
 
+        *known = name != NULL;
         *utf8 = name != NULL && sqlite3_stricmp(name, "UTF-8") == 0;
     }
     return stmt != NULL ? sqlite3_finalize(stmt) : rc;
@@ -32,10 +34,16 @@ static int ask(sqlite3 *db, bool *utf8)
 
 int ee_encoding_check(struct ee_conn *conn, struct ee_error *err)
 {
-    const int rc = ask(conn->db, &conn->is_utf8);
+    bool known = false;
+    const int rc = ask(conn->db, &conn->is_utf8, &known);
 
     if (rc != SQLITE_OK && rc != SQLITE_LOCKED) {
         return ee_sql_fail(conn->db, rc, "read the schema", err);
+    }
+    if (rc == SQLITE_OK && !known) {
+        return ee_fail(err, EE_CONFIG,
+                       "an authorizer of this connection hides PRAGMA "
+                       "encoding, without which no text is safe");
     }
     if (conn->is_utf8) {
         return EE_OK;

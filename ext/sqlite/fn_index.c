@@ -28,17 +28,17 @@ static void fn_seal_indexed(sqlite3_context *ctx, int argc,
 }
 
 /* Searching opens nothing, but the key must be one that may. */
-static int search_key(const struct ee_call *call, sqlite3_value *key_name,
+static int search_key(const struct ee_call *call, sqlite3_value **argv,
                       struct ee_key_entry **out, struct ee_error *err)
 {
     struct ee_bytes name;
-    int rc = ee_call_text(key_name, "the key name", &name, err);
+    int rc = ee_call_text(argv[1], "the key name", &name, err);
 
     if (rc == EE_OK) {
         rc = ee_keys_for_search(&call->conn->keys, (const char *)name.p, name.n,
                                 ee_call_moment(call), out, err);
     }
-    return rc;
+    return rc == EE_OK ? rc : ee_call_no_key(call, argv, rc, err);
 }
 
 static void fn_blind_index(sqlite3_context *ctx, int argc, sqlite3_value **argv)
@@ -54,7 +54,7 @@ static void fn_blind_index(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
         return;
     }
-    rc = search_key(&call, argv[1], &key, &err);
+    rc = search_key(&call, argv, &key, &err);
     if (rc == EE_OK) {
         rc = ee_call_value(&call, argv[0], &value, &err);
     }

@@ -35,12 +35,12 @@ static void remember_key(const struct ee_call *call, struct ee_bytes name,
     }
 }
 
-static int find_key(const struct ee_call *call, sqlite3_value *key_name,
+static int find_key(const struct ee_call *call, sqlite3_value **argv,
                     struct known_key *known, struct ee_key_entry **out,
                     struct ee_error *err)
 {
     struct ee_bytes name;
-    int rc = ee_call_text(key_name, "the key name", &name, err);
+    int rc = ee_call_text(argv[KEY_ARGUMENT], "the key name", &name, err);
 
     if (rc == EE_OK) {
         rc = ee_keys_for_seal(&call->conn->keys, (const char *)name.p, name.n,
@@ -49,7 +49,7 @@ static int find_key(const struct ee_call *call, sqlite3_value *key_name,
     if (rc == EE_OK) {
         remember_key(call, name, known);
     }
-    return rc;
+    return rc == EE_OK ? rc : ee_call_no_key(call, argv, rc, err);
 }
 
 int ee_seal_key(const struct ee_call *call, sqlite3_value **argv,
@@ -62,9 +62,7 @@ int ee_seal_key(const struct ee_call *call, sqlite3_value **argv,
         rc = ee_keys_for_seal_again(&call->conn->keys, &known->hint,
                                     known->moment, out, err);
     }
-    return rc == EE_KEY_UNKNOWN
-               ? find_key(call, argv[KEY_ARGUMENT], known, out, err)
-               : rc;
+    return rc == EE_KEY_UNKNOWN ? find_key(call, argv, known, out, err) : rc;
 }
 
 /* The scope goes through the connection's scratch: it is one context part. */
