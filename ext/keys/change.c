@@ -46,6 +46,7 @@ static int read_back(struct ee_keys *k, const char *schema, const char *name,
     struct written w = {name_secret, m->generation, 0};
     struct ee_key_record r;
     struct ee_key_manifest got;
+    struct ee_key_policy policy;
     uint8_t tag[EE_MAC_BYTES];
     uint8_t *tags = NULL;
     size_t n = 0;
@@ -56,6 +57,9 @@ static int read_back(struct ee_keys *k, const char *schema, const char *name,
                                err);
     }
     if (rc == EE_OK) {
+        rc = ee_store_policy(&k->statements, schema, name, &policy, err);
+    }
+    if (rc == EE_OK) {
         rc = ee_store_tags(&k->statements, schema, name, &tags, &n, err);
     }
     if (rc == EE_OK) {
@@ -64,6 +68,7 @@ static int read_back(struct ee_keys *k, const char *schema, const char *name,
     sqlite3_free(tags);
     if (rc == EE_KEY_UNKNOWN || rc == EE_TAMPERED ||
         (rc == EE_OK && (!ee_manifest_same(&got, m) || w.count != changed ||
+                         !ee_policy_same(&policy, &m->policy) ||
                          !ee_equal(tag, m->tag, sizeof tag)))) {
         return ee_keys_not_written(schema, name, err);
     }

@@ -241,7 +241,8 @@ int ee_draft_manifest(struct ee_keys *k, const char *schema,
                       struct ee_error *err)
 {
     const struct ee_key_manifest m = {.generation = d->generation,
-                                      .current = d->record.version};
+                                      .current = d->record.version,
+                                      .policy = d->policy};
     int rc = ee_keys_put_manifest(k, schema, d->record.name, m,
                                   d->payload + EE_KEY_BYTES, changed, err);
 

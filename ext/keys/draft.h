@@ -15,6 +15,7 @@
 struct ee_draft {
     struct ee_key_record record; /* name, version and suite set by the caller */
     uint64_t generation;         /* of the manifest after the change */
+    struct ee_key_policy policy; /* of the name */
     uint8_t *payload;            /* a cell: KEK, then S; secret */
     struct ee_wrap *wraps;
     struct ee_wrap *seen; /* those that the CMKs were taken from, if any */

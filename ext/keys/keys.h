@@ -11,9 +11,9 @@
  * to look in), load.c (unwrap by a provider), warm.c (all versions of a name),
  * verify.c (tags), create.c, rotate.c, state.c, destroy.c, rewrap.c (new
  * wraps), write.c (the transaction around a change), change.c (what changes
- * share), policy.c (what states allow), trust.h (what the database may not
- * decide). audit.h is told of all they do. Keys of data subjects are apart:
- * subject.h.
+ * share), policy.c (what states allow), policy_change.c and policy_store.c
+ * (what a name's owner laid down), trust.h (what the database may not decide).
+ * audit.h is told of all they do. Keys of data subjects are apart: subject.h.
  */
 #ifndef EE_KEYS_KEYS_H
 #define EE_KEYS_KEYS_H
@@ -136,6 +136,20 @@ int ee_keys_rotate(struct ee_keys *k, const char *name, size_t n,
 /* name: a key name (all versions), or the 16 hex digits of one version. */
 int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
                       uint8_t state, struct ee_error *err) EE_CHECKED;
+
+enum ee_policy_kind { EE_POLICY_ROTATE_AFTER, EE_POLICY_MIN_VERSION };
+
+/* value: seconds, or a version; 0: no policy of this kind. */
+int ee_keys_set_policy(struct ee_keys *k, const char *name, size_t n,
+                       enum ee_policy_kind kind, uint64_t value,
+                       struct ee_error *err) EE_CHECKED;
+
+/* Is this the version that seals, and old enough to be replaced? */
+bool ee_keys_is_due(const struct ee_key_entry *e);
+
+/* ee_keys_rotate(), unless the name's current version is not due. */
+int ee_keys_rotate_due(struct ee_keys *k, const char *name, size_t n,
+                       struct ee_error *err) EE_CHECKED;
 
 /* Where copies of destroyed wraps may still be found. */
 enum ee_leftover {

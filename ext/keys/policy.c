@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * policy.c: what the state of a key allows, and the errors that say so. Asked
- * after a cache hit, never before.
+ * policy.c: what the state and the policy of a key allow, and the errors that
+ * say so. Asked after a cache hit, never before.
  */
 #include "base/text.h"
 #include "keys/keys.h"
+
+#include <time.h>
 
 int ee_keys_destroyed(const struct ee_key_record *r, struct ee_error *err)
 {
@@ -12,6 +14,17 @@ int ee_keys_destroyed(const struct ee_key_record *r, struct ee_error *err)
                    "key %s version %u was destroyed: what is sealed under it "
                    "cannot be opened any more",
                    r->name, r->version);
+}
+
+/* FORMAT R38 */
+static bool is_below_floor(const struct ee_key_entry *e)
+{
+    return e->record.version < e->manifest.policy.min_version;
+}
+
+static bool state_opens(const struct ee_key_record *r)
+{
+    return r->state == EE_STATE_ACTIVE || r->state == EE_STATE_DECRYPT_ONLY;
 }
 
 /* What to type to use a version again: alone when it was disabled alone. */
@@ -24,6 +37,14 @@ int ee_keys_refuse_state(const struct ee_key_entry *e, const char *what,
 
     if (r->state == EE_STATE_DESTROYED) {
         return ee_keys_destroyed(r, err);
+    }
+    if (state_opens(r) && is_below_floor(e)) {
+        return ee_fail(err, EE_KEY_STATE,
+                       "key %s version %u is below its min_version %u and is "
+                       "not used; to use it again: SELECT "
+                       "envelope_key_set_policy('%s', 'min_version', 'off')",
+                       r->name, r->version, e->manifest.policy.min_version,
+                       r->name);
     }
     if (r->version == e->manifest.current) {
         return ee_fail(err, EE_KEY_STATE,
@@ -39,11 +60,10 @@ int ee_keys_refuse_state(const struct ee_key_entry *e, const char *what,
                    r->name, r->version, ee_state_name(r->state), what, hex);
 }
 
-/* FORMAT R29 */
+/* FORMAT R29 and R38 */
 bool ee_keys_may_open(const struct ee_key_entry *e)
 {
-    return e->record.state == EE_STATE_ACTIVE ||
-           e->record.state == EE_STATE_DECRYPT_ONLY;
+    return state_opens(&e->record) && !is_below_floor(e);
 }
 
 /* FORMAT R28 */
@@ -62,4 +82,14 @@ int ee_keys_refuse_to_seal(const struct ee_key_entry *e, struct ee_error *err)
                        e->record.name, e->record.version);
     }
     return ee_keys_refuse_state(e, " and does not seal", err);
+}
+
+bool ee_keys_is_due(const struct ee_key_entry *e)
+{
+    const uint64_t after = e->manifest.policy.rotate_after;
+    const time_t now = time(NULL);
+
+    return after > 0 && ee_keys_may_seal(e) && now > 0 &&
+           (uint64_t)now >= e->record.created &&
+           (uint64_t)now - e->record.created >= after;
 }

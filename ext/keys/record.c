@@ -55,16 +55,30 @@ void ee_record_tag2(uint8_t *out, const struct ee_key_record *r,
     ee_wipe(key, sizeof key);
 }
 
+/* FORMAT R37: empty without a policy. out: 12 bytes. */
+static struct ee_bytes write_policy(uint8_t *out, const struct ee_key_policy *p)
+{
+    struct ee_writer w = ee_writer(out, 8 + 4);
+
+    if (p->rotate_after == 0 && p->min_version == 0) {
+        return ee_bytes(NULL, 0);
+    }
+    ee_write_u64(&w, p->rotate_after);
+    ee_write_u32(&w, p->min_version);
+    return ee_bytes(out, w.used);
+}
+
 void ee_manifest_tag(uint8_t *out, const struct ee_key_manifest *m,
                      struct ee_bytes tag2s, const uint8_t *name_secret)
 {
     uint8_t head[8 + 4];
+    uint8_t policy[8 + 4];
     uint8_t key[EE_KEY_BYTES]; /* secret: wiped below */
     struct ee_writer w = ee_writer(head, sizeof head);
 
     ee_write_u64(&w, m->generation);
     ee_write_u32(&w, m->current);
-    ee_kdf(key, name_secret, "name-manifest", ee_bytes(NULL, 0));
+    ee_kdf(key, name_secret, "name-manifest", write_policy(policy, &m->policy));
     ee_hmac_two(out, key, ee_bytes(head, sizeof head), tag2s);
     ee_wipe(key, sizeof key);
 }
@@ -77,6 +91,13 @@ size_t ee_record_provider_context(uint8_t *out, const struct ee_key_record *r)
     ee_write_bytes(&w, ee_bytes(label, sizeof label));
     write_fields(&w, r);
     return w.used;
+}
+
+bool ee_policy_same(const struct ee_key_policy *a,
+                    const struct ee_key_policy *b)
+{
+    return a->rotate_after == b->rotate_after &&
+           a->min_version == b->min_version;
 }
 
 bool ee_record_same(const struct ee_key_record *a,

@@ -37,13 +37,25 @@ struct ee_key_record {
     uint8_t tag2[EE_MAC_BYTES];
 };
 
+/* What a key name's owner laid down for it; 0: nothing. */
+struct ee_key_policy {
+    uint64_t rotate_after; /* seconds from the making of the current version */
+    uint32_t min_version;  /* older ones do not open */
+};
+
 struct ee_key_manifest {
     uint64_t generation;
     uint32_t current;
     uint8_t tag[EE_MAC_BYTES];
+    /* Right after ee_keys_verify() only: the tag covers it, but it is kept in a
+     * table of its own. */
+    struct ee_key_policy policy;
 };
 
-/* Every field and tag. */
+bool ee_policy_same(const struct ee_key_policy *a,
+                    const struct ee_key_policy *b);
+/* Every field and tag; of a manifest all but the policy, which its tag covers.
+ */
 bool ee_record_same(const struct ee_key_record *a,
                     const struct ee_key_record *b);
 bool ee_manifest_same(const struct ee_key_manifest *a,

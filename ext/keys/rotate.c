@@ -18,6 +18,7 @@ static int draft_next(struct ee_keys *k, const struct ee_key_entry *e,
                                            .suite = e->record.suite};
     memcpy(draft->record.name, e->record.name, sizeof draft->record.name);
     draft->generation = e->manifest.generation + 1;
+    draft->policy = e->manifest.policy;
     memcpy(ee_draft_name_secret(draft), e->kek->name_secret, EE_KEY_BYTES);
     rc = ee_draft_draw(k, draft, err);
     return rc == EE_OK ? ee_draft_wrap_again(k, e->schema, draft,
@@ -77,14 +78,20 @@ static int check_may_rotate(const struct ee_key_record *r, struct ee_error *err)
                    r->version, ee_state_name(r->state));
 }
 
+/* only_due: somebody else may have rotated since it was found to be due. */
 static int rotate_once(struct ee_keys *k, const char *name, size_t n,
-                       uint8_t *key_id, bool *stale, struct ee_error *err)
+                       bool only_due, uint8_t *key_id, bool *stale,
+                       struct ee_error *err)
 {
     struct ee_key_entry *e = NULL;
     struct ee_draft *draft = NULL;
     int rc = ee_keys_for_change(k, name, n, &e, err);
 
     *stale = false;
+    if (rc == EE_OK && only_due && !ee_keys_is_due(e)) {
+        ee_cache_unpin(e);
+        return EE_OK;
+    }
     if (rc == EE_OK) {
         rc = check_may_rotate(&e->record, err);
     }
@@ -122,7 +129,20 @@ int ee_keys_rotate(struct ee_keys *k, const char *name, size_t n,
         return ee_audit_outcome(&k->audit, "rotate", name, NULL, rc, err);
     }
     for (int i = 0; i < EE_DRAFT_TRIES && rc == EE_BUSY && stale; i++) {
-        rc = rotate_once(k, name, n, key_id, &stale, err);
+        rc = rotate_once(k, name, n, false, key_id, &stale, err);
+    }
+    return ee_audit_outcome(&k->audit, "rotate", name, NULL, rc, err);
+}
+
+int ee_keys_rotate_due(struct ee_keys *k, const char *name, size_t n,
+                       struct ee_error *err)
+{
+    uint8_t key_id[EE_KEY_ID_BYTES];
+    bool stale = true;
+    int rc = EE_BUSY;
+
+    for (int i = 0; i < EE_DRAFT_TRIES && rc == EE_BUSY && stale; i++) {
+        rc = rotate_once(k, name, n, true, key_id, &stale, err);
     }
     return ee_audit_outcome(&k->audit, "rotate", name, NULL, rc, err);
 }

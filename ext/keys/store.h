@@ -109,6 +109,16 @@ int ee_store_lock(struct ee_statements *s, const char *schema,
 int ee_store_update(struct ee_statements *s, const char *schema,
                     const struct ee_key_record *r,
                     struct ee_error *err) EE_CHECKED;
+/* policy_store.c. Without a table or a row there is no policy. */
+int ee_store_has_policies(struct ee_statements *s, const char *schema,
+                          bool *yes, struct ee_error *err) EE_CHECKED;
+int ee_store_policy(struct ee_statements *s, const char *schema,
+                    const char *name, struct ee_key_policy *out,
+                    struct ee_error *err) EE_CHECKED;
+/* Makes the table when it is not there. */
+int ee_store_put_policy(struct ee_statements *s, const char *schema,
+                        const char *name, const struct ee_key_policy *policy,
+                        struct ee_error *err) EE_CHECKED;
 int ee_store_put_manifest(struct ee_statements *s, const char *schema,
                           const char *name, const struct ee_key_manifest *m,
                           struct ee_error *err) EE_CHECKED;

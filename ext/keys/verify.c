@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * verify.c: is a key record what its key's owner wrote? FORMAT R27.
+ * verify.c: is a key record what its key's owner wrote? FORMAT R27 and R37.
  */
 #include "base/secret.h"
 #include "keys/keys.h"
@@ -29,7 +29,7 @@ static bool record_is_right(const struct ee_kek *kek,
 
 static int check_tags(struct ee_keys *k, const char *schema,
                       const struct ee_kek *kek, const struct ee_key_record *r,
-                      const struct ee_key_manifest *m, struct ee_error *err)
+                      struct ee_key_manifest *m, struct ee_error *err)
 {
     uint8_t tag[EE_MAC_BYTES];
     uint8_t *tags = NULL;
@@ -40,11 +40,15 @@ static int check_tags(struct ee_keys *k, const char *schema,
         kek->suite->id != r->suite || !record_is_right(kek, r)) {
         return altered(r, schema, "its record", err);
     }
-    rc = ee_store_tags(&k->statements, schema, r->name, &tags, &n, err);
+    rc = ee_store_policy(&k->statements, schema, r->name, &m->policy, err);
+    if (rc == EE_OK) {
+        rc = ee_store_tags(&k->statements, schema, r->name, &tags, &n, err);
+    }
     if (rc == EE_OK) {
         ee_manifest_tag(tag, m, ee_bytes(tags, n), kek->name_secret);
         if (!ee_equal(tag, m->tag, sizeof tag)) {
-            rc = altered(r, schema, "the list of its versions", err);
+            rc = altered(r, schema, "the list of its versions or its policy",
+                         err);
         }
     }
     sqlite3_free(tags);

@@ -105,10 +105,10 @@ static int register_family(struct ee_conn *conn, const struct ee_function *f,
 static int register_all(struct ee_conn *conn, enum ee_entry entry)
 {
     static const struct ee_function *const families[] = {
-        ee_value_functions,    ee_index_functions, ee_info_functions,
-        ee_key_functions,      ee_life_functions,  ee_cmk_functions,
-        ee_trust_functions,    ee_drop_functions,  ee_config_functions,
-        ee_portable_functions,
+        ee_value_functions,    ee_index_functions,  ee_info_functions,
+        ee_key_functions,      ee_life_functions,   ee_cmk_functions,
+        ee_trust_functions,    ee_drop_functions,   ee_config_functions,
+        ee_portable_functions, ee_policy_functions,
     };
     int rc = ee_register_keys_table(conn);
 

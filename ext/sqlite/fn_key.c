@@ -174,6 +174,35 @@ static void fn_set_state(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     sqlite3_result_value(ctx, argv[1]);
 }
 
+/* May this call rotate? Not inside a transaction: that is the application's,
+ * and a seal in it would change keys half-way. */
+static bool may_rotate(const struct ee_call *call,
+                       const struct ee_key_entry *key)
+{
+    sqlite3 *db = call->conn->db;
+
+    return !key->is_subject && (call->conn->dropped & EE_MAY_KEYS) == 0 &&
+           sqlite3_get_autocommit(db) &&
+           sqlite3_db_readonly(db, key->schema) == 0 && ee_keys_is_due(key);
+}
+
+/* A rotation that cannot be done now is for the next call: a key that is
+ * overdue opens and seals all the same, envelope_keys.due shows it, and the
+ * audit log has why. */
+static int rotate_due(const struct ee_call *call, struct ee_bytes name,
+                      struct ee_key_entry **key, struct ee_error *err)
+{
+    struct ee_keys *keys = &call->conn->keys;
+    const char *text = (const char *)name.p;
+    int rc = ee_keys_rotate_due(keys, text, name.n, err);
+
+    if (rc == EE_TAMPERED || (rc != EE_BUSY && ee_keys_is_fatal(rc))) {
+        return rc;
+    }
+    return ee_keys_for_search(keys, text, name.n, ee_call_moment(call), key,
+                              err);
+}
+
 /* Loads every version of the key that may open, so that no provider is called
  * inside the write transaction that follows. */
 static void fn_open_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
@@ -188,6 +217,9 @@ static void fn_open_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     if (rc == EE_OK) {
         rc = ee_keys_warm(&call.conn->keys, (const char *)name.p, name.n,
                           ee_call_moment(&call), &key, &err);
+    }
+    if (rc == EE_OK && may_rotate(&call, key)) {
+        rc = rotate_due(&call, name, &key, &err);
     }
     if (rc != EE_OK) {
         ee_call_fail(&call, &err);

@@ -30,6 +30,7 @@ extern const struct ee_function ee_portable_functions[]; /* fn_portable.c */
 extern const struct ee_function ee_info_functions[];     /* fn_info.c */
 extern const struct ee_function ee_key_functions[];      /* fn_key.c */
 extern const struct ee_function ee_life_functions[];     /* fn_life.c */
+extern const struct ee_function ee_policy_functions[];   /* fn_policy.c */
 extern const struct ee_function ee_cmk_functions[];      /* fn_cmk.c */
 extern const struct ee_function ee_config_functions[];   /* fn_config.c */
 extern const struct ee_function ee_trust_functions[];    /* fn_trust.c */

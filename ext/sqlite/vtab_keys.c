@@ -17,7 +17,7 @@
 #include <time.h>
 
 enum { NAME_COLUMN = 1, KEY_ID_COLUMN = 6, CREATED_COLUMN = 7 };
-enum { COLUMN_COUNT = 12 };
+enum { COLUMN_COUNT = 13 };
 
 /* idxNum: which arguments xFilter gets, in this order. */
 enum { BY_NAME = 1, BY_KEY_ID = 2 };
@@ -36,7 +36,8 @@ static const char declaration[] =
     " generation INTEGER," /* grows with every change of the name's keys */
     " cmks TEXT,"          /* the URIs of the CMKs that open it, with spaces;
                             * of a subject key:NAME#VERSION, its parent */
-    " pending TEXT)";      /* those that have no wrap of it yet, or NULL */
+    " pending TEXT,"       /* those that have no wrap of it yet, or NULL */
+    " due TEXT)";          /* the policy that wants a rotation, or NULL */
 
 static const char rows[] =
     "%sSELECT %Q, k.name, k.version, k.state, k.version = m.current,"
@@ -46,9 +47,17 @@ static const char rows[] =
     " \"%w\".envelope_key_wrap w WHERE w.key_id = k.key_id ORDER BY position)),"
     " (SELECT group_concat(cmk, ' ') FROM (SELECT cmk FROM"
     " \"%w\".envelope_key_wrap w WHERE w.key_id = k.key_id"
-    " AND length(wrapped) = 0 ORDER BY position))"
+    " AND length(wrapped) = 0 ORDER BY position)), ";
+static const char rows_from[] =
     " FROM \"%w\".envelope_key k LEFT JOIN \"%w\".envelope_key_manifest m"
     " ON m.name = k.name";
+
+/* The column `due`, where the schema has policies. */
+static const char due[] =
+    "CASE WHEN k.version = m.current AND k.state = 'active' THEN (SELECT"
+    " 'rotate_after' FROM \"%w\".envelope_key_policy p WHERE p.name = k.name"
+    " AND p.rotate_after > 0 AND strftime('%%s', 'now') - k.created >="
+    " p.rotate_after) END";
 
 /* created is the BLOB it is stored as: see result_created() */
 static const char subject_rows[] =
@@ -58,7 +67,7 @@ static const char subject_rows[] =
     " CASE p.suite WHEN 1 THEN 'aes-256-gcm' WHEN 2 THEN 'chacha20-poly1305'"
     " END, lower(hex(substr(k.record, 1, 8))), substr(k.record, 10, 8), "
     "'local', NULL,"
-    " 'key:' || p.name || '#' || p.version, NULL"
+    " 'key:' || p.name || '#' || p.version, NULL, NULL"
     " FROM \"%w\".envelope_subject k LEFT JOIN \"%w\".envelope_key p"
     " ON p.key_id = substr(k.record, 18, 8)";
 
@@ -240,15 +249,22 @@ static int bind_arguments(sqlite3_stmt *stmt, const struct arguments *a,
 static int add_schema(void *arg, const char *schema, struct ee_error *err)
 {
     struct union_work *w = arg;
+    struct ee_statements *s = &w->keys->statements;
     bool yes = false;
-    int rc = ee_store_exists(&w->keys->statements, schema, &yes, err);
+    bool policies = false;
+    int rc = ee_store_exists(s, schema, &yes, err);
 
+    if (rc == EE_OK && yes) {
+        rc = ee_store_has_policies(s, schema, &policies, err);
+    }
     if (rc == EE_OK && yes) {
         sqlite3_str_appendf(w->sql, rows,
                             sqlite3_str_length(w->sql) > 0 ? " UNION ALL " : "",
-                            schema, schema, schema, schema, schema);
+                            schema, schema, schema);
+        sqlite3_str_appendf(w->sql, policies ? due : "NULL", schema);
+        sqlite3_str_appendf(w->sql, rows_from, schema, schema);
         sqlite3_str_appendall(w->sql, where_of[w->number][0]);
-        rc = ee_subjects_exist(&w->keys->statements, schema, &yes, err);
+        rc = ee_subjects_exist(s, schema, &yes, err);
     }
     if (rc == EE_OK && yes) {
         sqlite3_str_appendf(w->sql, subject_rows, schema, schema, schema);

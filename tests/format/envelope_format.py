@@ -578,18 +578,35 @@ class KeyRecord:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """What a name's owner laid down for it; 0 is nothing."""
+
+    rotate_after: int = 0
+    min_version: int = 0
+
+    @property
+    def encoded(self) -> bytes:
+        """What goes into the manifest's key, R37."""
+        if self == Policy():
+            return b""
+        return struct.pack(">QI", self.rotate_after, self.min_version)
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A name's manifest: its generation, current version, and tag."""
 
     generation: int
     current: int
     tag: bytes = b""
+    policy: Policy = Policy()
 
     def make_tag(self, secret: bytes, tag2s: dict[int, bytes]) -> bytes:
         """The tag over tag2 of every version, by ascending version."""
         head = struct.pack(">QI", self.generation, self.current)
         tail = b"".join(tag2s[version] for version in sorted(tag2s))
-        return hmac_sha256(kdf(secret, "name-manifest"), head + tail)
+        key = kdf(secret, "name-manifest", self.policy.encoded)
+        return hmac_sha256(key, head + tail)
 
 
 def tag_record(record: KeyRecord, key: bytes, secret: bytes) -> KeyRecord:
@@ -606,7 +623,7 @@ def verify_record(
     siblings: dict[int, bytes],
     payload: bytes,
 ) -> None:
-    """All that R27 asks after an unwrap of payload = KEK ‖ S.
+    """All that R27 and R37 ask after an unwrap of payload = KEK ‖ S.
 
     siblings are the tag2 of the name's other versions.
     """
@@ -628,6 +645,8 @@ def check_use(record: KeyRecord, manifest: Manifest, use: str) -> None:
     """Whether a verified record may be used to "open" or to "seal"."""
     if record.state not in (ACTIVE, DECRYPT_ONLY):
         raise Refused("R29")
+    if record.version < manifest.policy.min_version:
+        raise Refused("R38")
     if use == "seal" and not (
         record.version == manifest.current
         and record.state == ACTIVE

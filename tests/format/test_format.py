@@ -120,6 +120,9 @@ def run_record(test: unittest.TestCase, case: vec.Case) -> None:
         generation=case.number("manifest-generation"),
         current=case.number("manifest-current"),
         tag=case.octets("manifest-tag"),
+        policy=ef.Policy(*(
+            case.number(name) if case.all(name) else 0
+            for name in ("policy-rotate-after", "policy-min-version"))),
     )
     pairs = (line.split(" ") for line in case.all("sibling"))
     siblings = {int(version): bytes.fromhex(tag) for version, tag in pairs}

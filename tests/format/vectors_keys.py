@@ -12,6 +12,7 @@ from envelope_format import (
     SUITE_CHACHA,
     KeyRecord,
     Manifest,
+    Policy,
     value_of,
 )
 from vec import write_case
@@ -97,6 +98,9 @@ def record_file(
     ]
     lines += [("sibling", f"{version} {tag2.hex()}")
               for version, tag2 in keys.siblings.items()]
+    if manifest.policy != Policy():
+        lines += [("policy-rotate-after", str(manifest.policy.rotate_after)),
+                  ("policy-min-version", str(manifest.policy.min_version))]
     lines.append(("manifest-tag", manifest.tag.hex()))
     if expect == "ok":
         lines.append(("provider-context", record.provider_context.hex()))
@@ -137,6 +141,41 @@ def good_records(files: Files) -> None:
             record_file(files, f"record_{name}_{use}", "R29",
                         "a KEK in state 3 or 4 is not used",
                         keys_of(state=state), REFUSED, use)
+
+
+def with_policy(keys: Keys, *policy: int) -> Keys:
+    """The same, policy and no tag made anew."""
+    return replace(keys, manifest=replace(keys.manifest,
+                                          policy=Policy(*policy)))
+
+
+def policies(files: Files) -> None:
+    """Key records of names with a policy."""
+    keys = keys_of()
+    for name, policy in (("rotate_after", (7776000, 0)),
+                         ("min_version", (0, 3)),
+                         ("largest", (2**63 - 1, 3))):
+        for use in ("open", "seal"):
+            record_file(files, f"record_policy_{name}_{use}", "R37",
+                        "the manifest's tag covers the policy",
+                        with_policy(keys, *policy).tagged(), use=use)
+    both = with_policy(keys, 7776000, 2).tagged()
+    for name, bad in (
+        ("planted", with_policy(keys, 0, 2)),
+        ("removed", with_policy(both)),
+        ("rotate_after_changed", with_policy(both, 7776001, 2)),
+        ("min_version_changed", with_policy(both, 7776000, 1)),
+        ("swapped", with_policy(both, 2, 7776000)),
+    ):
+        record_file(files, f"record_policy_{name}", "R37",
+                    "the manifest's tag is of another policy", bad,
+                    AUTHENTICATION)
+    old = with_policy(keys_of(version=2, siblings=(1, 3)), 0, 2).tagged()
+    record_file(files, "record_policy_at_the_floor", "R38",
+                "min_version itself opens", old)
+    record_file(files, "record_policy_below_the_floor", "R38",
+                "a version below min_version is not used",
+                with_policy(old, 0, 3).tagged(), REFUSED)
 
 
 def bad_records(files: Files) -> None:

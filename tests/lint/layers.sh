@@ -27,6 +27,7 @@ sqlite3.h:
 openssl/: ext/crypto/
 sodium: ext/base/ ext/crypto/ ext/provider/keyring_crypto.c
 schema_sql.h: ext/keys/
+policy_sql.h: ext/keys/
 subjects_sql.h: ext/keys/
 '
 

@@ -24,6 +24,7 @@ WRONG_COUNTS = {
     "envelope_key_create": (0, 10),
     "envelope_key_rotate": (0, 2),
     "envelope_key_set_state": (0, 1, 3),
+    "envelope_key_set_policy": (0, 2, 4),
     "envelope_key_open": (0, 2),
     "envelope_cmk_rotate": (0, 2),
     "envelope_cmk_destroy": (0, 1, 3),
@@ -46,6 +47,7 @@ NAMED = {
     "key_open": "envelope_key_open(?1)",
     "key_pin": "envelope_key_pin(?1)",
     "key_set_state": "envelope_key_set_state(?1, 'disabled')",
+    "key_set_policy": "envelope_key_set_policy(?1, 'min_version', 1)",
 }
 
 TEXTS = dict(
@@ -54,6 +56,7 @@ TEXTS = dict(
     cmk_rotate="envelope_cmk_rotate(?1)",
     cmk_destroy="envelope_cmk_destroy(?1, 1)",
     state="envelope_key_set_state('pii', ?1)",
+    policy="envelope_key_set_policy('pii', ?1, 1)",
     setting="envelope_config(?1)",
     setting_value="envelope_config('suite', ?1)",
     cmks="envelope_config('cmks', ?1)",

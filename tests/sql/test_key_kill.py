@@ -110,6 +110,14 @@ class Killed(SqlTest):
         self.opens(conn)
         return False
 
+    def check_policy(self, conn):
+        """A row whose manifest does not cover it would not open."""
+        self.opens(conn)
+        table = self.one(conn, "SELECT count(*) FROM sqlite_schema"
+                         " WHERE name = 'envelope_key_policy'")
+        return table == 1 and self.one(
+            conn, "SELECT count(*) FROM envelope_key_policy") == 1
+
     def check_destroyed(self, conn):
         states = {row[0] for row in self.keys(conn, "state")}
         self.assertEqual(1, len(states), states)
@@ -173,6 +181,11 @@ class Killed(SqlTest):
 
         self.check_all("SELECT envelope_key_rewrap('pii',"
                        " 'keyring:new.keyring');", fresh_check, 4)
+
+    def test_set_policy(self):
+        self.check_all("SELECT envelope_key_set_policy('pii',"
+                       " 'rotate_after', '90d');",
+                       self.check_policy, 4)
 
     def test_set_state(self):
         self.check_all("SELECT envelope_key_set_state('pii', 'disabled');",

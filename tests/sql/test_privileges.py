@@ -23,6 +23,7 @@ NEEDS = {
     "envelope_key_create('new')": ("keys",),
     "envelope_key_rotate('pii')": ("keys",),
     "envelope_key_set_state('pii', 'active')": ("keys",),
+    "envelope_key_set_policy('pii', 'min_version', 1)": ("keys",),
     "envelope_key_rewrap('pii')": ("keys",),
     "envelope_key_destroy('gone', 'gone')": ("keys",),
     "envelope_cmk_rotate('keyring:app.db.keyring')": ("keys",),

@@ -20,6 +20,7 @@ OTHER_CALLS = (
     "envelope_key_create('new')",
     "envelope_key_rotate('pii')",
     "envelope_key_set_state('pii', 'active')",
+    "envelope_key_set_policy('pii', 'min_version', 1)",
     "envelope_key_rewrap('pii')",
     "envelope_key_destroy('pii', 'pii')",
     "envelope_key_open('pii')",

@@ -94,7 +94,7 @@ static bool tags_are_right(struct vec_case *c, const struct ee_key_record *r)
 {
     const uint8_t *kek = vec_exact(c, "kek", EE_KEY_BYTES);
     const uint8_t *secret = vec_exact(c, "secret", EE_KEY_BYTES);
-    const struct ee_key_manifest m = {
+    struct ee_key_manifest m = {
         .generation = vec_number(c, "manifest-generation"),
         .current = (uint32_t)vec_number(c, "manifest-current"),
     };
@@ -102,6 +102,10 @@ static bool tags_are_right(struct vec_case *c, const struct ee_key_record *r)
     uint8_t tag[EE_MAC_BYTES];
     bool right = true;
 
+    if (vec_has(c, "policy-min-version")) {
+        m.policy.rotate_after = vec_number(c, "policy-rotate-after");
+        m.policy.min_version = (uint32_t)vec_number(c, "policy-min-version");
+    }
     ee_record_tag1(tag, r, kek);
     right = memcmp(tag, r->tag1, sizeof tag) == 0;
     ee_record_tag2(tag, r, secret);
