@@ -3,6 +3,7 @@
 
 import os
 import sqlite3
+import threading
 import time
 import unittest
 
@@ -149,6 +150,49 @@ class Due(PolicyTest):
         os.rename(self.file("app.db.keyring"), self.file("away"))
         self.one(reader, OPEN_KEY)
         self.assertEqual([(2, "rotate_after")], self.due(reader))
+
+
+    def test_two_at_once_make_one_version(self):
+        self.set("rotate_after", "2s")
+        time.sleep(3.1)
+        barrier = threading.Barrier(4)
+        seen = []
+
+        def run():
+            conn = self.connect()
+            self.one(conn, "SELECT envelope_blind_index('x', 'pii', 's')")
+            barrier.wait()
+            seen.append(self.one(conn, OPEN_KEY))
+            conn.close()
+
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(4, len(seen))
+        self.assertEqual(3, self.versions())
+
+    def test_a_database_that_is_only_read(self):
+        self.age()
+        conn = self.connect("file:%s?mode=ro" % self.file("app.db"), uri=True)
+        self.one(conn, OPEN_KEY)
+        self.assertEqual([(2, "rotate_after")], self.due(conn))
+
+    def test_each_database_has_its_own(self):
+        aux = self.with_key("pay", self.file("aux.db"))
+        aux.close()
+        self.age()
+        self.conn.execute("ATTACH ? AS aux", (self.file("aux.db"),))
+        self.assertEqual([(2, "rotate_after"), (1, None)], self.due())
+        self.one(self.conn, "SELECT envelope_key_set_policy('aux:pay',"
+                 " 'rotate_after', '1s')")
+        time.sleep(1.1)
+        self.one(self.conn, "SELECT envelope_key_open('aux:pay')")
+        self.assertEqual(
+            [("pay", 1), ("pay", 2), ("pii", 1), ("pii", 2)],
+            self.conn.execute("SELECT name, version FROM envelope_keys"
+                              " ORDER BY 1, 2").fetchall())
 
 
 class Refused(PolicyTest):
