@@ -176,8 +176,12 @@ class Due(PolicyTest):
     def test_a_database_that_is_only_read(self):
         self.age()
         conn = self.connect("file:%s?mode=ro" % self.file("app.db"), uri=True)
+        self.one(conn, "SELECT envelope_config('audit', ?)",
+                 self.file("audit.log"))
         self.one(conn, OPEN_KEY)
         self.assertEqual([(2, "rotate_after")], self.due(conn))
+        with open(self.file("audit.log"), encoding="utf-8") as log:
+            self.assertNotIn('"wrap"', log.read())  # it was not tried
 
     def test_each_database_has_its_own(self):
         aux = self.with_key("pay", self.file("aux.db"))
