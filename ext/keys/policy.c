@@ -27,6 +27,19 @@ static bool state_opens(const struct ee_key_record *r)
     return r->state == EE_STATE_ACTIVE || r->state == EE_STATE_DECRYPT_ONLY;
 }
 
+static int refuse_floor(const struct ee_key_entry *e, struct ee_error *err)
+{
+    const struct ee_key_record *r = &e->record;
+    const bool is_main = sqlite3_stricmp(e->schema, "main") == 0;
+
+    return ee_fail(err, EE_KEY_STATE,
+                   "key %s version %u is below its min_version %u and is not "
+                   "used; to use it again: SELECT "
+                   "envelope_key_set_policy('%s%s%s', 'min_version', 'off')",
+                   r->name, r->version, e->manifest.policy.min_version,
+                   is_main ? "" : e->schema, is_main ? "" : ":", r->name);
+}
+
 /* What to type to use a version again: alone when it was disabled alone. */
 int ee_keys_refuse_state(const struct ee_key_entry *e, const char *what,
                          struct ee_error *err)
@@ -39,12 +52,7 @@ int ee_keys_refuse_state(const struct ee_key_entry *e, const char *what,
         return ee_keys_destroyed(r, err);
     }
     if (state_opens(r) && is_below_floor(e)) {
-        return ee_fail(err, EE_KEY_STATE,
-                       "key %s version %u is below its min_version %u and is "
-                       "not used; to use it again: SELECT "
-                       "envelope_key_set_policy('%s', 'min_version', 'off')",
-                       r->name, r->version, e->manifest.policy.min_version,
-                       r->name);
+        return refuse_floor(e, err);
     }
     if (r->version == e->manifest.current) {
         return ee_fail(err, EE_KEY_STATE,

@@ -193,8 +193,14 @@ class Due(PolicyTest):
                  " 'rotate_after', '1s')")
         time.sleep(1.1)
         self.one(self.conn, "SELECT envelope_key_open('aux:pay')")
+        blob = self.seal(self.conn, CANARY, "aux:pay")
+        self.one(self.conn, "SELECT envelope_key_rotate('aux:pay')")
+        self.one(self.conn, "SELECT envelope_key_set_policy('aux:pay',"
+                 " 'min_version', 3)")
+        self.refuses_open("envelope_key_set_policy('aux:pay', 'min_version',"
+                          " 'off')", self.conn, blob)
         self.assertEqual(
-            [("pay", 1), ("pay", 2), ("pii", 1), ("pii", 2)],
+            [("pay", 1), ("pay", 2), ("pay", 3), ("pii", 1), ("pii", 2)],
             self.conn.execute("SELECT name, version FROM envelope_keys"
                               " ORDER BY 1, 2").fetchall())
 
