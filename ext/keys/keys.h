@@ -78,7 +78,8 @@ int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
                      struct ee_error *err) EE_CHECKED;
 
 /* The current version of a name (`pii` or `aux:pii`), fit to seal
- * (FORMAT R28). */
+ * (FORMAT R28). No message repeats a name that no key has: it may be a value
+ * in the wrong place. */
 int ee_keys_for_seal(struct ee_keys *k, const char *name, size_t n,
                      uint64_t moment, struct ee_key_entry **out,
                      struct ee_error *err) EE_CHECKED;

@@ -294,39 +294,71 @@ bool ee_keys_name_exists(struct ee_keys *k, const char *text, size_t n)
            s.found > 0;
 }
 
+/* Arguments may be swapped: then what names no key is a value, and no message
+ * tells it. */
+static int untold_name(struct ee_error *err)
+{
+    return ee_fail(err, EE_KEY_UNKNOWN,
+                   "no key of that name here (the value comes first, then the "
+                   "key); SELECT name FROM temp.envelope_keys lists the keys, "
+                   "SELECT envelope_key_create('pii') makes one");
+}
+
+static int unknown_name(const struct ee_key_name *name, struct ee_error *err)
+{
+    const char *colon = name->schema[0] != '\0' ? ":" : "";
+    uint8_t id[EE_KEY_ID_BYTES];
+    char hex[2 * sizeof id + 1];
+
+    if (ee_unhex(id, sizeof id, name->name, strlen(name->name))) {
+        ee_hex(hex, ee_bytes(id, sizeof id));
+        return ee_fail(err, EE_KEY_UNKNOWN,
+                       "no key is named %s, which has the form of a key id: "
+                       "SELECT schema, name, version FROM temp.envelope_keys "
+                       "WHERE key_id = '%s'",
+                       name->name, hex);
+    }
+    return ee_fail(err, EE_KEY_UNKNOWN,
+                   "no key %s here; to make it: SELECT "
+                   "envelope_key_create('%s%s%s')",
+                   name->name, name->schema, colon, name->name);
+}
+
+/* told: a message may repeat the text. */
 static int find_name_once(struct ee_keys *k, const char *text, size_t n,
-                          struct ee_key_entry **out, struct ee_error *err)
+                          bool told, struct ee_key_entry **out,
+                          struct ee_error *err)
 {
     struct ee_key_name name;
     struct name_search s = {.k = k, .name = &name};
     int rc = ee_key_name_parse(&name, text, n, err);
 
     *out = NULL;
-    if (rc == EE_OK) {
-        rc = ee_keys_check_schema(k, name.schema, err);
+    if (rc == EE_OK && name.schema[0] != '\0') {
+        rc = ee_keys_own_schema(k, name.schema, err);
+        if (rc == EE_MISUSE && !told) {
+            rc = untold_name(err);
+        }
     }
     if (rc == EE_OK) {
         rc = ee_keys_each_schema(k, look_for_name, &s, err);
+        if (rc == EE_KEY_UNKNOWN && s.found > 0) {
+            return ee_keys_load(k, s.schema, &s.record, &s.manifest, out, err);
+        }
+        if (rc == EE_KEY_UNKNOWN) {
+            rc = told ? unknown_name(&name, err) : untold_name(err);
+        }
     }
-    if (rc != EE_KEY_UNKNOWN) { /* the search itself failed */
-        return rc;
-    }
-    if (s.found == 0) {
-        return ee_fail(err, EE_KEY_UNKNOWN,
-                       "no key %s here; to make it: SELECT "
-                       "envelope_key_create('%s')",
-                       name.name, name.name);
-    }
-    return ee_keys_load(k, s.schema, &s.record, &s.manifest, out, err);
+    return rc;
 }
 
 /* Another connection may rotate between the search and the verification:
  * then what was found is no longer current. */
-static int find_name(struct ee_keys *k, const char *text, size_t n,
+static int find_name(struct ee_keys *k, const char *text, size_t n, bool told,
                      struct ee_key_entry **out, struct ee_error *err)
 {
     for (int tries = 0; tries < 10; tries++) {
-        int rc = find_name_once(k, text, n, out, err);
+        int rc = find_name_once(k, text, n, told, out, err);
 
         if (rc != EE_OK) {
             ee_statements_renew(&k->statements);
@@ -353,7 +385,7 @@ static int find_current(struct ee_keys *k, const char *name, size_t n,
         *out = slot->entry;
         return EE_OK;
     }
-    rc = find_name(k, name, n, out, err);
+    rc = find_name(k, name, n, false, out, err);
     if (rc == EE_OK) {
         ee_cache_set_name(&k->cache, name, n, k->moment, *out);
     }
@@ -424,7 +456,7 @@ int ee_keys_for_change(struct ee_keys *k, const char *name, size_t n,
     int rc = EE_OK;
 
     (void)ee_keys_now(k);
-    rc = find_name(k, name, n, out, err);
+    rc = find_name(k, name, n, true, out, err);
     if (rc == EE_OK) {
         ee_cache_pin(*out);
     } else {

@@ -175,22 +175,6 @@ int ee_call_text(sqlite3_value *arg, const char *what, struct ee_bytes *out,
     return EE_OK;
 }
 
-int ee_call_no_key(const struct ee_call *call, sqlite3_value **argv, int rc,
-                   struct ee_error *err)
-{
-    struct ee_error ignored;
-    struct ee_bytes text;
-
-    if ((rc == EE_KEY_UNKNOWN || rc == EE_MISUSE) &&
-        ee_call_text(argv[0], "", &text, &ignored) == EE_OK &&
-        ee_keys_name_exists(&call->conn->keys, (const char *)text.p, text.n)) {
-        rc = ee_fail(err, EE_MISUSE,
-                     "the second argument names no key, and the first does: "
-                     "the value comes first, then the key");
-    }
-    return rc;
-}
-
 int ee_call_cmks(int argc, sqlite3_value **argv, const char **cmks,
                  struct ee_error *err)
 {

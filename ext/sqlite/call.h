@@ -25,12 +25,6 @@ uint64_t ee_call_moment(const struct ee_call *call);
  * is kept at once. */
 bool ee_call_may_remember(const struct ee_call *call);
 
-/* The error for a key name that led to no key, err being what was found: where
- * arg 0 names a key and arg 1 does not, they are swapped, and arg 1 is a value,
- * which no message tells. */
-int ee_call_no_key(const struct ee_call *call, sqlite3_value **argv, int rc,
-                   struct ee_error *err);
-
 /* Reports an ee_status other than EE_OK as the function's result. */
 void ee_call_fail(const struct ee_call *call, const struct ee_error *err);
 

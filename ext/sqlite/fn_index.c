@@ -34,11 +34,10 @@ static int search_key(const struct ee_call *call, sqlite3_value **argv,
     struct ee_bytes name;
     int rc = ee_call_text(argv[1], "the key name", &name, err);
 
-    if (rc == EE_OK) {
-        rc = ee_keys_for_search(&call->conn->keys, (const char *)name.p, name.n,
-                                ee_call_moment(call), out, err);
-    }
-    return rc == EE_OK ? rc : ee_call_no_key(call, argv, rc, err);
+    return rc == EE_OK
+               ? ee_keys_for_search(&call->conn->keys, (const char *)name.p,
+                                    name.n, ee_call_moment(call), out, err)
+               : rc;
 }
 
 static void fn_blind_index(sqlite3_context *ctx, int argc, sqlite3_value **argv)

@@ -49,7 +49,7 @@ static int find_key(const struct ee_call *call, sqlite3_value **argv,
     if (rc == EE_OK) {
         remember_key(call, name, known);
     }
-    return rc == EE_OK ? rc : ee_call_no_key(call, argv, rc, err);
+    return rc;
 }
 
 int ee_seal_key(const struct ee_call *call, sqlite3_value **argv,

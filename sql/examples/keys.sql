@@ -13,7 +13,7 @@ SELECT name, version, state, current, suite, origin, generation, cmks
 SELECT envelope_key_create('pii', 'keyring:app.keyring');
 -- => Error: envelope_key_create: key pii exists; for a new version: SELECT envelope_key_rotate('pii')
 SELECT envelope_seal('x', 'pay');
--- => Error: envelope_seal: no key pay here; to make it: SELECT envelope_key_create('pay')
+-- => Error: envelope_seal: no key of that name here (the value comes first, then the key); SELECT name FROM temp.envelope_keys lists the keys, SELECT envelope_key_create('pii') makes one
 
 -- Without a URI: $ENVELOPE_CMK, else a keyring beside the database file.
 SELECT envelope_key_create('pay');

@@ -40,18 +40,38 @@ class Names(SqlTest):
                             key_id)
         self.assertIn("'main:%s'" % key_id, text)
 
-    def test_swapped_arguments_do_not_tell_the_value(self):
-        for sql in ("envelope_seal('pii', ?)",
-                    "envelope_seal('main:pii', ?, 'context')",
-                    "envelope_seal_indexed('pii', ?, 's')",
-                    "envelope_blind_index('pii', ?, 's')"):
-            for value in (CANARY, CANARY + ":x", CANARY + "/7", "x" * 300):
-                self.refuses("the value comes first", self.conn,
-                             "SELECT " + sql, value)
+    def test_no_message_tells_a_value_in_the_place_of_a_key(self):
+        """SqlTest.error() looks for the canary."""
+        forms = ("envelope_seal('pii', ?)", "envelope_seal('main:pii', ?, 'c')",
+                 "envelope_seal('nobody', ?)", "envelope_seal(7, ?)",
+                 "envelope_seal(x'00', ?)",
+                 "envelope_seal_indexed('pii', ?, 's')",
+                 "envelope_blind_index('nobody', ?, 's')",
+                 "envelope_rewrap({}, ?)", "envelope_reseal({}, ?)",
+                 "envelope_import({}, ?)")
+        blob = "x'%s'" % self.blob.hex()
+        portable = "x'%s'" % self.one(
+            self.conn, "SELECT envelope_export(?)", self.blob).hex()
+        for sql in forms:
+            sql = sql.format(portable if "import" in sql else blob)
+            for value in (CANARY, CANARY + ":x", "x:" + CANARY, CANARY + "/7",
+                          "main:" + CANARY, "x" * 300):
+                self.error(self.conn, "SELECT " + sql, value)
+        self.refuses("the value comes first", self.conn,
+                     "SELECT envelope_seal('pii', ?)", CANARY)
 
-    def test_an_unknown_name_is_told(self):
-        self.refuses("no key nobody here; to make it", self.conn,
-                     "SELECT envelope_seal('x', 'nobody')")
+    def test_a_key_that_is_to_change_is_told(self):
+        self.refuses("no key nobody here; to make it: SELECT"
+                     " envelope_key_create('main:nobody')", self.conn,
+                     "SELECT envelope_key_rotate('main:nobody')")
+
+    def test_an_id_is_no_name(self):
+        key_id = self.one(self.conn,
+                          "SELECT key_id FROM temp.envelope_keys")
+        text = self.refuses("has the form of a key id", self.conn,
+                            "SELECT envelope_key_rotate(?)", key_id)
+        self.assertEqual([("main", "pii", 1)], self.conn.execute(
+            text[text.index("SELECT"):]).fetchall())
 
     def test_a_schema_in_capitals_is_the_same_one(self):
         self.one(self.conn, "SELECT envelope_key_create('MAIN:big')")

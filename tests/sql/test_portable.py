@@ -122,7 +122,7 @@ class Reseal(Base):
     def test_it_wants_a_key(self):
         self.refuses("envelope_reseal(blob, key [, context...])", self.conn,
                      "SELECT envelope_reseal(?)", self.seal(self.conn))
-        self.refuses("no key nokey", self.conn, RESEAL % "",
+        self.refuses("no key of that name", self.conn, RESEAL % "",
                      self.seal(self.conn), "nokey")
 
     def test_a_disabled_key_does_not_open(self):
@@ -628,7 +628,7 @@ class Damage(TwoDatabases):
     def test_it_wants_a_key(self):
         self.refuses("envelope_import(blob, key [, context...])", self.b,
                      "SELECT envelope_import(?)", self.out)
-        self.refuses_import("no key nokey", self.b, self.out, "nokey", 1)
+        self.refuses_import("no key of that name", self.b, self.out, "nokey", 1)
 
 
 class Strangers(TwoDatabases):

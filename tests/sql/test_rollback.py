@@ -23,7 +23,7 @@ class RolledBack(SqlTest):
             self.conn.execute(sql).fetchall()
 
     def check_no_key(self, blob):
-        self.refuses_seal("no key pii", self.conn)
+        self.refuses_seal("no key of that name here", self.conn)
         self.refuses_open(UNAVAILABLE, self.conn, blob)
         self.assertEqual([], self.keys(self.conn))
 
@@ -170,7 +170,7 @@ class RolledBack(SqlTest):
         self.assertTrue(conn.in_transaction)
         conn.execute(CREATE).fetchall()
         conn.rollback()
-        self.refuses_seal("no key pii", conn)
+        self.refuses_seal("no key of that name here", conn)
 
 
 class Replaced(SqlTest):

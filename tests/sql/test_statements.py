@@ -89,7 +89,7 @@ class WarmUp(SqlTest):
         self.seal(self.conn)
 
     def test_an_unknown_key_is_not_warmed(self):
-        self.refuses("no key other", self.conn,
+        self.refuses("no key of that name here", self.conn,
                      "SELECT envelope_key_open('other')")
 
 

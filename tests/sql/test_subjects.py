@@ -122,9 +122,9 @@ class Made(Subjects):
         self.refuses_seal("stands for all subjects", self.conn, "pii/*")
 
     def test_no_parent_no_subject(self):
-        self.refuses("no key pay here", self.conn,
+        self.refuses("no key of that name here", self.conn,
                      "SELECT envelope_key_create('pay/1')")
-        self.refuses_seal("no key pay here", self.conn, "pay/1")
+        self.refuses_seal("no key of that name here", self.conn, "pay/1")
 
     def test_twice(self):
         self.create("pii/1")

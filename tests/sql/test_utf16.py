@@ -128,7 +128,7 @@ class Utf16(SqlTest):
         self.assertEqual([("pii", 1, "active", 1)], self.keys(self.conn))
 
     def test_errors_are_text(self):
-        self.refuses_seal("no key other", self.conn, "other")
+        self.refuses_seal("no key of that name here", self.conn, "other")
 
 
     # SQLite learns the encoding when it first reads the schema, which may be
