@@ -300,9 +300,9 @@ static int check_entry(struct ee_keys *k, const struct ee_key_record *r,
     return rc;
 }
 
-int ee_keys_load(struct ee_keys *k, const char *schema,
-                 const struct ee_key_record *r, const struct ee_key_manifest *m,
-                 struct ee_key_entry **out, struct ee_error *err)
+static int load(struct ee_keys *k, const char *schema,
+                const struct ee_key_record *r, const struct ee_key_manifest *m,
+                struct ee_key_entry **out, struct ee_error *err)
 {
     struct ee_key_entry *e = NULL;
     struct ee_kek *kek = NULL;
@@ -333,4 +333,16 @@ int ee_keys_load(struct ee_keys *k, const char *schema,
     }
     *out = rc == EE_OK ? e : NULL;
     return rc;
+}
+
+/* Whoever altered the tables is not here to be told: the audit log is. */
+int ee_keys_load(struct ee_keys *k, const char *schema,
+                 const struct ee_key_record *r, const struct ee_key_manifest *m,
+                 struct ee_key_entry **out, struct ee_error *err)
+{
+    const int rc = load(k, schema, r, m, out, err);
+
+    return rc == EE_TAMPERED ? ee_audit_denied(&k->audit, k->moment, "verify",
+                                               schema, r, rc, err)
+                             : rc;
 }

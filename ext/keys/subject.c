@@ -171,9 +171,9 @@ static int denied(struct ee_keys *k, uint64_t moment, const char *operation,
                            rc, err);
 }
 
-int ee_subject_load(struct ee_keys *k, const char *schema,
-                    const struct ee_subject *s, uint64_t moment,
-                    struct ee_key_entry **out, struct ee_error *err)
+static int load(struct ee_keys *k, const char *schema,
+                const struct ee_subject *s, uint64_t moment,
+                struct ee_key_entry **out, struct ee_error *err)
 {
     struct ee_key_entry *wrapper = NULL;
     struct ee_key_record r;
@@ -203,6 +203,20 @@ int ee_subject_load(struct ee_keys *k, const char *schema,
     if (!ee_keys_may_open(*out)) {
         rc = ee_keys_refuse_state(*out, "", err);
         rc = denied(k, moment, "use", *out, rc, err);
+    }
+    return rc;
+}
+
+int ee_subject_load(struct ee_keys *k, const char *schema,
+                    const struct ee_subject *s, uint64_t moment,
+                    struct ee_key_entry **out, struct ee_error *err)
+{
+    struct ee_key_record r;
+    int rc = load(k, schema, s, moment, out, err);
+
+    if (rc == EE_TAMPERED) {
+        ee_subject_describe(&r, s, 0);
+        rc = ee_audit_denied(&k->audit, moment, "verify", schema, &r, rc, err);
     }
     return rc;
 }

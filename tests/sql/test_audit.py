@@ -184,6 +184,37 @@ class Events(AuditTest):
                          [(x["event"], x["operation"], x["key"], x["version"],
                            x["result"]) for x in denied])
 
+    def test_altered_key_tables_are_told_once_a_statement(self):
+        self.one(self.conn, CREATE, "pii")
+        self.one(self.conn, CREATE, "pii/7")
+        blobs = self.seal(self.conn), self.seal(self.conn, key="pii/7")
+        other = self.connect()
+        self.one(other, SET, "audit", self.log)
+        self.one(other, SET, "pin", "pii=" + "0" * 32)
+        self.refuses_open("the setting pin", other, blobs[0])
+        self.assertEqual(("denied", "verify", "pii", 1, "tampered"),
+                         self.last())
+        self.plain().execute("UPDATE envelope_subject SET record ="
+                             " CAST(substr(record, 1, 93) || zeroblob(4)"
+                             " AS BLOB)")
+        self.refuses("altered", self.conn, "SELECT envelope_open(?1),"
+                     " envelope_open(?1)", blobs[1])
+        self.assertEqual(("denied", "verify", "pii/7", "tampered"),
+                         self.last("version"))
+        self.plain().execute("UPDATE envelope_key SET state = 'disabled'")
+        before = len(self.lines())
+        self.refuses_open("altered", self.conn, blobs[0])
+        self.refuses_seal("altered", self.conn)
+        self.assertEqual(("denied", "verify", "pii", 1, "tampered"),
+                         self.last())
+        self.assertEqual(before + 2, len(self.lines()))
+
+    def last(self, without=None):
+        """What the last line says."""
+        line = self.lines()[-1]
+        names = ("event", "operation", "key", "version", "result")
+        return tuple(line[name] for name in names if name != without)
+
     def test_a_read_only_database_is_denied(self):
         self.one(self.conn, CREATE, "pii")
         other = self.connect("file:%s?mode=ro" % self.path, uri=True)
