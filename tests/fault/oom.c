@@ -131,7 +131,7 @@ static const struct scenario scenarios[] = {
      "1"},
     {"seal", KEY TABLE,
      "INSERT INTO t VALUES(1, envelope_seal('a', 'pii', 1)),"
-     " (2, envelope_seal(x'62', 'pii', 2))",
+     " (2, envelope_seal(x'62', 'MAIN:pii', 2))",
      "DELETE FROM t; INSERT INTO t VALUES(1, "
      "envelope_seal('a','pii',1)); " OPENED,
      "a"},
