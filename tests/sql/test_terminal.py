@@ -16,11 +16,23 @@ SEAL = "SELECT 'length ' || length(envelope_seal('v', 'pii'));\n"
 SEALED = "length 111"
 
 
+def has_terminals():
+    """A container may have no /dev/ptmx. CI's has."""
+    try:
+        for fd in pty.openpty():
+            os.close(fd)
+    except OSError:
+        return os.environ.get("CI") == "true"
+    return True
+
+
 class Terminal(SqlTest):
     keyfile = False
 
     def setUp(self):
         super().setUp()
+        if not has_terminals():
+            self.skipTest("no pseudo-terminals here")
         os.environ["ENVELOPE_PASSPHRASE"] = PASSPHRASE
         self.with_key().close()
         del os.environ["ENVELOPE_PASSPHRASE"]

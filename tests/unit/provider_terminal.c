@@ -245,8 +245,24 @@ static int ask_in_background(void)
     return WEXITSTATUS(status);
 }
 
+/* A container may have no /dev/ptmx. CI's has. */
+static bool has_terminals(void)
+{
+    const char *ci = getenv("CI");
+    const int fd = posix_openpt(O_RDWR | O_NOCTTY);
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return fd >= 0 || (ci != NULL && strcmp(ci, "true") == 0);
+}
+
 int main(void)
 {
+    if (!has_terminals()) {
+        skip("no pseudo-terminals here", "questions on a terminal");
+        return done();
+    }
     ring_setup();
     ring_no_secret();
     line();
