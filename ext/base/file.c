@@ -138,9 +138,11 @@ int ee_file_check_dir(const struct ee_file_path *p, const char *what,
     }
     if ((st.st_mode & S_IWOTH) != 0) {
         return ee_fail(err, EE_DENIED,
-                       "everybody can write to the folder %s of %s %s: "
-                       "run chmod o-w on it, or use another folder",
-                       dir, what, p->shown);
+                       "everybody can write to the folder %s of %s %s: %s", dir,
+                       what, p->shown,
+                       (st.st_mode & S_ISVTX) != 0 /* such as /tmp */
+                           ? "use a folder of your own"
+                           : "run chmod o-w on it, or use another folder");
     }
     if ((st.st_mode & S_IWGRP) != 0 && !ee_file_group_is_private(&st)) {
         return ee_fail(err, EE_DENIED,

@@ -49,6 +49,17 @@ int ee_sql_exec(sqlite3 *db, const char *sql, const char *doing,
     return rc == SQLITE_OK ? EE_OK : ee_sql_fail(db, rc, doing, err);
 }
 
+int ee_sql_run(sqlite3 *db, sqlite3_stmt *stmt, const char *doing,
+               struct ee_error *err)
+{
+    int rc = SQLITE_ROW;
+
+    while (rc == SQLITE_ROW) {
+        rc = sqlite3_step(stmt);
+    }
+    return rc == SQLITE_DONE ? EE_OK : ee_sql_fail(db, rc, doing, err);
+}
+
 int ee_sql_prepare(sqlite3 *db, sqlite3_stmt **out, unsigned flags,
                    const char *doing, struct ee_error *err, const char *format,
                    ...)

@@ -28,6 +28,11 @@ int ee_sql_fail(sqlite3 *db, int rc, const char *doing, struct ee_error *err);
 int ee_sql_exec(sqlite3 *db, const char *sql, const char *doing,
                 struct ee_error *err) EE_CHECKED;
 
+/* Steps a statement that writes to its end: PRAGMA count_changes makes a row of
+ * what it changed. */
+int ee_sql_run(sqlite3 *db, sqlite3_stmt *stmt, const char *doing,
+               struct ee_error *err) EE_CHECKED;
+
 /* Prepares one statement from a format of sqlite3_mprintf() (%w quotes a
  * schema name inside double quotes). flags as of sqlite3_prepare_v3(). The
  * caller finalizes *out, which is NULL on failure. */

@@ -66,6 +66,16 @@ int ee_draft_draw(struct ee_keys *k, struct ee_draft *d, struct ee_error *err)
     return EE_OK;
 }
 
+static bool has_wrap_by(const struct ee_draft *d, const char *cmk)
+{
+    const struct ee_wrap *w = d->wraps;
+
+    while (w != NULL && strcmp(w->cmk, cmk) != 0) {
+        w = w->next;
+    }
+    return w != NULL;
+}
+
 static void append(struct ee_draft *d, struct ee_wrap *w)
 {
     struct ee_wrap **link = &d->wraps;
@@ -117,6 +127,7 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
 {
     uint8_t wrapped[EE_CMK_WRAPPED_MAX];
     char stored[EE_CMK_URI_MAX];
+    const char *kept = cmk; /* what stands in the table */
     struct ee_wrap *w = NULL;
     size_t n = 0;
     int rc = ee_keys_wrap(k, schema, cmk, &d->record, d->payload, mode, stored,
@@ -131,11 +142,19 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
     if (rc != EE_OK && !k->allow_partial) {
         return refuse_cmk(d, cmk, rc, err);
     }
-    if (rc != EE_OK) {
+    if (rc == EE_OK) {
+        kept = stored;
+    } else {
         memcpy(d->why, err->msg, sizeof d->why);
+        n = 0;
     }
-    w = rc == EE_OK ? ee_wrap_new(stored, ee_bytes(wrapped, n))
-                    : ee_wrap_new(cmk, ee_bytes(wrapped, 0));
+    if ((mode & EE_WRAP_MAY_CREATE) != 0 && has_wrap_by(d, kept)) {
+        return ee_fail(err, EE_MISUSE,
+                       "CMK %s is named twice, and would not be a second way "
+                       "to the key",
+                       kept);
+    }
+    w = ee_wrap_new(kept, ee_bytes(wrapped, n));
     if (w == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");
     }

@@ -198,6 +198,9 @@ struct ee_key_name {
 int ee_key_name_parse(struct ee_key_name *out, const char *text, size_t n,
                       struct ee_error *err) EE_CHECKED;
 
+/* The error where ee_store_has_trigger() says so. */
+int ee_keys_refuse_trigger(const char *schema, struct ee_error *err);
+
 /* EE_OK when schema is empty or attached. */
 int ee_keys_check_schema(struct ee_keys *k, const char *schema,
                          struct ee_error *err) EE_CHECKED;

@@ -98,8 +98,7 @@ int ee_store_put_policy(struct ee_statements *s, const char *schema,
     (void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)policy->rotate_after);
     (void)sqlite3_bind_int64(stmt, 3, policy->min_version);
-    rc = sqlite3_step(stmt);
-    rc = rc == SQLITE_DONE ? EE_OK : ee_sql_fail(s->db, rc, writing, err);
+    rc = ee_sql_run(s->db, stmt, writing, err);
     ee_statement_put(s, stmt);
     return rc;
 }

@@ -186,7 +186,7 @@ int ee_key_name_check(const char *name, size_t n, struct ee_error *err)
     if (!good) {
         return ee_fail(err, EE_MISUSE,
                        "a key name is 1 to %d letters, digits or other ASCII "
-                       "characters, without spaces, quotes, ':' and '/'",
+                       "characters, without spaces, quotes, '\\', ':' and '/'",
                        EE_NAME_MAX - 1);
     }
     return EE_OK;

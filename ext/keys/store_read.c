@@ -47,11 +47,13 @@ static const char has_wrap[] =
     "SELECT count(*) > count(CASE WHEN key_id <> ?1 THEN 1 END)"
     " FROM \"%w\".envelope_key_wrap";
 
-static int tampered(struct ee_error *err)
+/* name: NULL where the row does not tell. */
+static int tampered(const char *name, struct ee_error *err)
 {
     return ee_fail(err, EE_TAMPERED,
-                   "the key table was altered: a row has a wrong type or "
-                   "length");
+                   "the key tables were altered: a row of %s%s is missing, or "
+                   "has a wrong type or length; restore them from a backup",
+                   name != NULL ? "key " : "a key", name != NULL ? name : "");
 }
 
 static bool read_uint(sqlite3_stmt *stmt, int column, uint64_t max,
@@ -161,17 +163,19 @@ static int open_query(struct ee_statements *s, sqlite3_stmt **out,
                        : rc;
 }
 
-/* One row of record and manifest; stmt is bound. */
+/* One row of record and manifest; stmt is bound. name: NULL if not known. */
 static int read_row(struct ee_statements *s, sqlite3_stmt *stmt,
-                    struct ee_key_record *r, struct ee_key_manifest *m,
-                    struct ee_error *err)
+                    const char *name, struct ee_key_record *r,
+                    struct ee_key_manifest *m, struct ee_error *err)
 {
     int rc = sqlite3_step(stmt);
 
+    if (rc == SQLITE_ROW && !read_record(stmt, r)) {
+        return tampered(name, err);
+    }
     if (rc == SQLITE_ROW) {
-        return read_record(stmt, r) && read_manifest(stmt, RECORD_COUNT, m)
-                   ? EE_OK
-                   : tampered(err);
+        return read_manifest(stmt, RECORD_COUNT, m) ? EE_OK
+                                                    : tampered(r->name, err);
     }
     return rc == SQLITE_DONE ? EE_KEY_UNKNOWN
                              : ee_sql_fail(s->db, rc, doing, err);
@@ -187,10 +191,10 @@ int ee_store_hold(struct ee_statements *s, const char *schema,
     if (rc == EE_OK) {
         (void)sqlite3_bind_blob(*held, 1, key_id, EE_KEY_ID_BYTES,
                                 SQLITE_STATIC);
-        rc = read_row(s, *held, r, m, err);
+        rc = read_row(s, *held, NULL, r, m, err);
     }
     if (rc == EE_OK && !ee_equal(r->fingerprint, key_id, EE_KEY_ID_BYTES)) {
-        rc = tampered(err);
+        rc = tampered(r->name, err);
     }
     return rc;
 }
@@ -206,6 +210,25 @@ int ee_store_by_id(struct ee_statements *s, const char *schema,
     return rc;
 }
 
+/* EE_KEY_UNKNOWN, unless there are versions of a name without a manifest. */
+static int check_no_version(struct ee_statements *s, const char *schema,
+                            const char *name, struct ee_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = ee_statement_get(s, &stmt, versions, schema, doing, err);
+
+    if (rc != EE_OK) {
+        return rc;
+    }
+    (void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+    rc = sqlite3_step(stmt);
+    rc = rc == SQLITE_DONE  ? EE_KEY_UNKNOWN
+         : rc == SQLITE_ROW ? tampered(name, err)
+                            : ee_sql_fail(s->db, rc, doing, err);
+    ee_statement_put(s, stmt);
+    return rc;
+}
+
 int ee_store_current(struct ee_statements *s, const char *schema,
                      const char *name, struct ee_key_record *r,
                      struct ee_key_manifest *m, struct ee_error *err)
@@ -215,11 +238,14 @@ int ee_store_current(struct ee_statements *s, const char *schema,
 
     if (rc == EE_OK) {
         (void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-        rc = read_row(s, stmt, r, m, err);
+        rc = read_row(s, stmt, name, r, m, err);
     }
     /* somebody's own key table may compare names without regard to case */
     if (rc == EE_OK && strcmp(r->name, name) != 0) {
-        rc = tampered(err);
+        rc = tampered(name, err);
+    }
+    if (stmt != NULL && rc == EE_KEY_UNKNOWN) {
+        rc = check_no_version(s, schema, name, err);
     }
     ee_statement_put(s, stmt);
     return rc;
@@ -239,7 +265,7 @@ static int visit_rows(struct ee_statements *s, sqlite3_stmt *stmt, int rc,
         step = sqlite3_step(stmt);
     }
     while (rc == EE_OK && step == SQLITE_ROW) {
-        rc = read_record(stmt, &r) ? visit(arg, &r, err) : tampered(err);
+        rc = read_record(stmt, &r) ? visit(arg, &r, err) : tampered(NULL, err);
         step = rc == EE_OK ? sqlite3_step(stmt) : SQLITE_DONE;
     }
     if (rc == EE_OK && step != SQLITE_DONE) {
@@ -332,7 +358,7 @@ static int read_wrap(sqlite3_stmt *stmt, struct ee_wrap **out,
     const void *p = sqlite3_column_blob(stmt, 1);
 
     if (cmk == NULL || sqlite3_column_type(stmt, 1) != SQLITE_BLOB) {
-        return tampered(err);
+        return tampered(NULL, err);
     }
     *out = ee_wrap_new(cmk, ee_bytes(p, (size_t)sqlite3_column_bytes(stmt, 1)));
     return *out != NULL ? EE_OK : ee_fail(err, EE_NOMEM, "out of memory");

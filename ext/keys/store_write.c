@@ -68,9 +68,8 @@ static void bind_uint(sqlite3_stmt *stmt, int i, uint64_t v)
 static int run(struct ee_statements *s, sqlite3_stmt *stmt,
                struct ee_error *err)
 {
-    int rc = sqlite3_step(stmt);
+    const int rc = ee_sql_run(s->db, stmt, doing, err);
 
-    rc = rc == SQLITE_DONE ? EE_OK : ee_sql_fail(s->db, rc, doing, err);
     ee_statement_put(s, stmt);
     return rc;
 }

@@ -141,14 +141,6 @@ static int check_transaction(struct ee_keys *k, const char *schema,
                    name, schema, name);
 }
 
-static int refuse_trigger(const char *schema, struct ee_error *err)
-{
-    return ee_fail(err, EE_CONFIG,
-                   "%s has a trigger on a key table, in the file or a TEMP "
-                   "one: DROP it, keys are not made while it is there",
-                   schema);
-}
-
 int ee_subject_make(struct ee_keys *k, struct ee_key_entry *parent,
                     const char *name, size_t n, uint64_t moment,
                     struct ee_subject *out, struct ee_error *err)
@@ -167,7 +159,7 @@ int ee_subject_make(struct ee_keys *k, struct ee_key_entry *parent,
         }
     }
     if (rc == EE_OK && k->subjects.has_trigger) {
-        rc = refuse_trigger(parent->schema, err);
+        rc = ee_keys_refuse_trigger(parent->schema, err);
     }
     if (rc == EE_OK) {
         rc = write_new(k, parent, out, err);

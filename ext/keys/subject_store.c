@@ -189,8 +189,7 @@ static int insert(struct ee_statements *s, const char *schema,
     (void)sqlite3_bind_text(stmt, 1, subject->name, -1, SQLITE_STATIC);
     (void)sqlite3_bind_blob(stmt, 2, subject->record, sizeof subject->record,
                             SQLITE_STATIC);
-    rc = sqlite3_step(stmt);
-    rc = rc == SQLITE_DONE ? EE_OK : ee_sql_fail(s->db, rc, writing, err);
+    rc = ee_sql_run(s->db, stmt, writing, err);
     sqlite3_set_last_insert_rowid(s->db, last);
     ee_statement_put(s, stmt);
     return rc;
@@ -230,8 +229,7 @@ int ee_subjects_update(struct ee_statements *s, const char *schema,
     (void)sqlite3_bind_text(stmt, 1, subject->name, -1, SQLITE_STATIC);
     (void)sqlite3_bind_blob(stmt, 2, subject->record, sizeof subject->record,
                             SQLITE_STATIC);
-    rc = sqlite3_step(stmt);
-    rc = rc == SQLITE_DONE ? EE_OK : ee_sql_fail(s->db, rc, writing, err);
+    rc = ee_sql_run(s->db, stmt, writing, err);
     ee_statement_put(s, stmt);
     return rc;
 }

@@ -36,6 +36,17 @@ static int prepare_write(struct ee_keys *k, struct ee_write *w,
     return rc;
 }
 
+int ee_keys_refuse_trigger(const char *schema, struct ee_error *err)
+{
+    return ee_fail(err, EE_CONFIG,
+                   "%s has a trigger on a key table, in the file or a TEMP "
+                   "one, or its schema cannot be read here (an authorizer "
+                   "hides it, or this is part of CREATE TABLE ... AS): keys "
+                   "are not changed then; DROP the trigger, or run this in a "
+                   "SELECT of its own",
+                   schema);
+}
+
 /* A trigger in the file may be anybody's: it could undo what is written, or
  * keep a copy of a wrap that is to be destroyed. So could a TEMP one. */
 static int refuse_triggers(struct ee_keys *k, const char *schema,
@@ -45,10 +56,7 @@ static int refuse_triggers(struct ee_keys *k, const char *schema,
     int rc = ee_store_has_trigger(&k->statements, schema, &yes, err);
 
     if (rc == EE_OK && yes) {
-        rc = ee_fail(err, EE_CONFIG,
-                     "%s has a trigger on a key table, in the file or a TEMP "
-                     "one: DROP it, keys are not changed while it is there",
-                     schema);
+        rc = ee_keys_refuse_trigger(schema, err);
     }
     return rc;
 }

@@ -35,7 +35,8 @@ static int check_bounds(const struct ee_keyring_image *image,
     uint32_t m = image->memory_kib;
     uint32_t t = image->passes;
     bool ok = m >= EE_ARGON2_MEMORY_KIB_MIN && m <= EE_ARGON2_MEMORY_KIB_MAX &&
-              t >= EE_ARGON2_PASSES_MIN && t <= EE_ARGON2_PASSES_MAX;
+              t >= EE_ARGON2_PASSES_MIN && t <= EE_ARGON2_PASSES_MAX &&
+              m <= EE_ARGON2_WORK_MAX / t;
 
     if (image->kind == EE_SECRET_KEYFILE) {
         ok = m == 0 && t == 0;

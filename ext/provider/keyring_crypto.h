@@ -23,6 +23,7 @@
 #define EE_ARGON2_MEMORY_KIB_MAX (1024u * 1024)
 #define EE_ARGON2_PASSES_MIN     2u
 #define EE_ARGON2_PASSES_MAX     16u
+#define EE_ARGON2_WORK_MAX       (2u * EE_ARGON2_MEMORY_KIB_MAX) /* product */
 
 /* version u32, nonce, payload, tag */
 #define EE_KEYRING_WRAPPED_BYTES (4 + EE_CMK_NONCE_BYTES + 64 + EE_TAG_BYTES)

@@ -15,7 +15,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import wycheproof  # noqa: E402  (found through the line above)
 
-VECTORS = ROOT.parent / "shared" / "vectors" / "wycheproof"
+VECTORS = (Path(os.environ.get("EE_SHARED", ROOT.parent / "shared"))
+           / "vectors" / "wycheproof")
 TOOLS = Path(os.environ.get("EE_TOOLS",
                             ROOT / "build" / "release" / "tests" / "tools"))
 

@@ -259,11 +259,14 @@ static void survives_without_us(void)
 static bool find_chinook(void)
 {
     const char *repo = getenv("EE_REPO");
+    const char *shared = getenv("EE_SHARED");
     const char *ci = getenv("CI");
 
-    (void)snprintf(original, sizeof original,
-                   "%s/../shared/data/chinook.sqlite",
-                   repo != NULL ? repo : ".");
+    (void)snprintf(original, sizeof original, "%s%s/data/chinook.sqlite",
+                   shared != NULL ? shared
+                   : repo != NULL ? repo
+                                  : ".",
+                   shared != NULL ? "" : "/../shared");
     if (access(original, R_OK) == 0) {
         return true;
     }

@@ -9,8 +9,8 @@ import unittest
 
 from support import REPO, SqlTest, run_shell, shell
 
-CHINOOK = os.path.join(os.path.dirname(os.path.abspath(REPO)), "shared",
-                       "data", "chinook.sqlite")
+SHARED = os.environ.get("EE_SHARED", os.path.join(REPO, "..", "shared"))
+CHINOOK = os.path.join(SHARED, "data", "chinook.sqlite")
 COLUMNS = ("Email", "Phone", "Fax", "Address", "PostalCode")
 CREATE = "SELECT envelope_key_create('pii');\n"
 ROTATE = "SELECT envelope_key_rotate('pii');\n"

@@ -3,6 +3,7 @@
 messages say then: the right thing to type, and nothing that is secret or that
 a terminal obeys."""
 
+import os
 import shutil
 import sqlite3
 import unittest
@@ -72,6 +73,44 @@ class Names(SqlTest):
                             "SELECT envelope_key_rotate(?)", key_id)
         self.assertEqual([("main", "pii", 1)], self.conn.execute(
             text[text.index("SELECT"):]).fetchall())
+
+    def test_a_cmk_named_twice_is_not_two(self):
+        for first, second in (("keyring:x", "keyring:x"),
+                              ("keyring:x#a", "keyring:x#a")):
+            self.refuses("is named twice", self.conn,
+                         "SELECT envelope_key_create('new', ?, ?)", first,
+                         second)
+            self.refuses("is named twice", self.conn,
+                         "SELECT envelope_key_rewrap('pii', ?, ?)", first,
+                         second)
+        self.assertEqual([("pii", 1, "active", 1)], self.keys(self.conn))
+        self.assertEqual(CANARY, self.open(self.connect(), self.blob))
+
+    def test_a_folder_such_as_tmp_keeps_its_mode(self):
+        os.mkdir(self.file("public"))
+        for mode, says in ((0o1777, "use a folder of your own"),
+                           (0o777, "run chmod o-w on it")):
+            os.chmod(self.file("public"), mode)
+            self.refuses(says, self.conn, "SELECT envelope_key_create('new',"
+                         " ?)", "keyring:" + self.file("public/x.keyring"))
+
+    def test_a_row_that_is_missing(self):
+        """In every one of these there is a backup to be restored."""
+        self.one(self.conn, "SELECT envelope_key_rotate('pii')")
+        for table, where in (("envelope_key_manifest", "1"),
+                             ("envelope_key", "version = 2")):
+            rows = self.plain().execute("SELECT * FROM %s WHERE %s" %
+                                        (table, where)).fetchall()
+            self.plain().execute("DELETE FROM %s WHERE %s" % (table, where))
+            for sql in ("envelope_seal(1, 'pii')", "envelope_key_open('pii')",
+                        "envelope_key_create('pii')",
+                        "envelope_key_rotate('pii')"):
+                self.refuses("a row of key pii is missing, or has a wrong type"
+                             " or length; restore them from a backup",
+                             self.conn, "SELECT " + sql)
+            self.plain().execute("INSERT INTO %s VALUES(%s)" % (
+                table, ", ".join("?" * len(rows[0]))), rows[0])
+        self.assertEqual(CANARY, self.open(self.connect(), self.blob))
 
     def test_a_schema_in_capitals_is_the_same_one(self):
         self.one(self.conn, "SELECT envelope_key_create('MAIN:big')")

@@ -6,6 +6,9 @@ import unittest
 
 from support import ALTERED, CANARY, UNAVAILABLE, SqlTest
 
+# with another last byte
+OTHER_END = ("CAST(substr({0}, 1, length({0}) - 1) || CASE substr({0}, -1)"
+             " WHEN x'00' THEN x'01' ELSE x'00' END AS BLOB)")
 # how somebody could edit each column; the value is an SQL expression
 RECORD_EDITS = {
     "key_id": "zeroblob(8)",
@@ -15,7 +18,7 @@ RECORD_EDITS = {
     "state": "'decrypt-only'",
     "created": "created + 1",
     "origin": "'imported'",
-    "fingerprint": "CAST(substr(fingerprint, 1, 31) || x'00' AS BLOB)",
+    "fingerprint": OTHER_END.format("fingerprint"),
     "generation": "generation + 1",
     "tag1": "zeroblob(32)",
     "tag2": "zeroblob(32)",
@@ -29,8 +32,7 @@ MANIFEST_EDITS = {
 WRAP_EDITS = {
     "key_id": "zeroblob(8)",
     "cmk": "'keyring:nowhere.keyring'",
-    "wrapped": "CAST(substr(wrapped, 1, length(wrapped) - 1) || x'00'"
-               " AS BLOB)",
+    "wrapped": OTHER_END.format("wrapped"),
 }
 # values of a wrong type or length, for any column
 JUNK = ("x''", "''", "'junk'", "-1", "1.5", "1 << 62", "zeroblob(100000)",
