@@ -31,6 +31,14 @@ struct ee_name_hint {
     uint64_t serial;
 };
 
+/* Seals that were counted and not made yet (keys/seal_count.c). */
+struct ee_seal_block {
+    uint64_t left;
+    uint64_t size;             /* what it was at first */
+    uint64_t moment;           /* the statement it is for; 0: it is committed */
+    uint8_t tag[EE_MAC_BYTES]; /* of the row that counts them */
+};
+
 struct ee_key_entry {
     struct ee_key_entry *next;  /* in its bucket */
     struct ee_key_entry *newer; /* used after it; NULL: none */
@@ -41,6 +49,7 @@ struct ee_key_entry {
     struct ee_key_manifest manifest; /* as last verified */
     bool is_subject;                 /* then also, as last verified: */
     uint8_t subject[EE_SUBJECT_RECORD_BYTES];
+    struct ee_seal_block seals;
     struct ee_name_hint current; /* its name's current version */
     uint64_t checked;            /* moment when its key id last led to it */
     uint64_t implicit; /* moment when its subjects might make themselves */

@@ -22,6 +22,25 @@ static int check_name(const struct ee_key_name *name, struct ee_error *err)
     return EE_OK;
 }
 
+/* A policy before its key is somebody else's, and would not be authentic. */
+static int no_policy_yet(struct ee_keys *k, const struct ee_key_name *name,
+                         struct ee_error *err)
+{
+    static const struct ee_key_policy none = {.rotate_after = 0};
+    struct ee_key_policy there;
+    int rc =
+        ee_store_policy(&k->statements, name->schema, name->name, &there, err);
+
+    if (rc == EE_OK && !ee_policy_same(&there, &none)) {
+        rc = ee_fail(err, EE_TAMPERED,
+                     "%s.envelope_key_policy has a row of key %s, which was "
+                     "never made; to remove it: DELETE FROM "
+                     "\"%s\".envelope_key_policy WHERE name = '%s'",
+                     name->schema, name->name, name->schema, name->name);
+    }
+    return rc;
+}
+
 static int name_is_free(struct ee_keys *k, const struct ee_key_name *name,
                         struct ee_error *err)
 {
@@ -42,7 +61,7 @@ static int name_is_free(struct ee_keys *k, const struct ee_key_name *name,
                        "envelope_key_rotate('%s')",
                        name->name, name->name);
     }
-    return rc == EE_KEY_UNKNOWN ? EE_OK : rc;
+    return rc == EE_KEY_UNKNOWN ? no_policy_yet(k, name, err) : rc;
 }
 
 static int create_tables(struct ee_keys *k, const char *schema,

@@ -138,15 +138,33 @@ int ee_keys_rotate(struct ee_keys *k, const char *name, size_t n,
 int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
                       uint8_t state, struct ee_error *err) EE_CHECKED;
 
-enum ee_policy_kind { EE_POLICY_ROTATE_AFTER, EE_POLICY_MIN_VERSION };
+enum ee_policy_kind {
+    EE_POLICY_ROTATE_AFTER,
+    EE_POLICY_MIN_VERSION,
+    EE_POLICY_ROTATE_SEALS
+};
 
-/* value: seconds, or a version; 0: no policy of this kind. */
+/* value: seconds, a version or seals; 0: no policy of this kind. */
 int ee_keys_set_policy(struct ee_keys *k, const char *name, size_t n,
                        enum ee_policy_kind kind, uint64_t value,
                        struct ee_error *err) EE_CHECKED;
 
-/* Is this the version that seals, and old enough to be replaced? */
-bool ee_keys_is_due(const struct ee_key_entry *e);
+/* Is this the version that seals, and is it to be replaced, by age or by
+ * count? */
+int ee_keys_is_due(struct ee_keys *k, const struct ee_key_entry *e, bool *yes,
+                   struct ee_error *err) EE_CHECKED;
+
+/* Counts one seal under a key with rotate_seals, before it is made.
+ * EE_KEY_STATE at twice that many. */
+int ee_keys_count_seal(struct ee_keys *k, struct ee_key_entry *e,
+                       uint64_t moment, struct ee_error *err) EE_CHECKED;
+/* How many were counted, verified. */
+int ee_keys_seals(struct ee_keys *k, const struct ee_key_entry *e,
+                  struct ee_seal_count *out, struct ee_error *err) EE_CHECKED;
+/* A count of none for a version, inside the savepoint of a change. */
+int ee_keys_start_count(struct ee_keys *k, const char *schema,
+                        const struct ee_key_record *r, const uint8_t *kek,
+                        struct ee_error *err) EE_CHECKED;
 
 /* ee_keys_rotate(), unless the name's current version is not due. */
 int ee_keys_rotate_due(struct ee_keys *k, const char *name, size_t n,

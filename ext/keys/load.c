@@ -296,6 +296,8 @@ static int check_entry(struct ee_keys *k, const struct ee_key_record *r,
     if (rc == EE_OK) {
         e->record = record;
         e->manifest = manifest;
+        /* the count may have begun anew, without what is left here */
+        e->seals = (struct ee_seal_block){.left = 0};
     }
     return rc;
 }

@@ -92,12 +92,26 @@ int ee_keys_refuse_to_seal(const struct ee_key_entry *e, struct ee_error *err)
     return ee_keys_refuse_state(e, " and does not seal", err);
 }
 
-bool ee_keys_is_due(const struct ee_key_entry *e)
+static bool is_old(const struct ee_key_entry *e)
 {
     const uint64_t after = e->manifest.policy.rotate_after;
     const time_t now = time(NULL);
 
-    return after > 0 && ee_keys_may_seal(e) && now > 0 &&
-           (uint64_t)now >= e->record.created &&
+    return after > 0 && now > 0 && (uint64_t)now >= e->record.created &&
            (uint64_t)now - e->record.created >= after;
+}
+
+int ee_keys_is_due(struct ee_keys *k, const struct ee_key_entry *e, bool *yes,
+                   struct ee_error *err)
+{
+    const uint64_t seals = e->manifest.policy.rotate_seals;
+    struct ee_seal_count count = {.reserved = 0};
+    int rc = EE_OK;
+
+    *yes = ee_keys_may_seal(e) && is_old(e);
+    if (!*yes && seals > 0 && ee_keys_may_seal(e)) {
+        rc = ee_keys_seals(k, e, &count, err);
+        *yes = rc == EE_OK && count.reserved >= seals;
+    }
+    return rc;
 }

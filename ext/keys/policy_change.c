@@ -12,6 +12,10 @@ static int apply(struct ee_key_policy *p, const struct ee_key_entry *e,
         p->rotate_after = value;
         return EE_OK;
     }
+    if (kind == EE_POLICY_ROTATE_SEALS) {
+        p->rotate_seals = value;
+        return EE_OK;
+    }
     if (value > e->manifest.current) {
         return ee_fail(err, EE_MISUSE,
                        "key %s: min_version is at most its current version, %u",
@@ -19,6 +23,22 @@ static int apply(struct ee_key_policy *p, const struct ee_key_entry *e,
     }
     p->min_version = (uint32_t)value;
     return EE_OK;
+}
+
+/* From none when the policy is new. A count that is there goes on. */
+static int set_count(struct ee_keys *k, const struct ee_key_entry *e,
+                     const struct ee_key_policy *policy, struct ee_error *err)
+{
+    struct ee_seal_count count;
+    const uint64_t was = e->manifest.policy.rotate_seals;
+
+    if (policy->rotate_seals == 0) {
+        return ee_store_drop_seals(&k->statements, e->schema, e->kek->key_id,
+                                   err);
+    }
+    return was > 0 ? ee_keys_seals(k, e, &count, err)
+                   : ee_keys_start_count(k, e->schema, &e->record, e->kek->kek,
+                                         err);
 }
 
 static int write_policy(struct ee_keys *k, const struct ee_key_entry *e,
@@ -40,6 +60,9 @@ static int write_policy(struct ee_keys *k, const struct ee_key_entry *e,
             ee_store_put_policy(&k->statements, e->schema, r.name, policy, err);
     }
     if (rc == EE_OK) {
+        rc = set_count(k, e, policy, err);
+    }
+    if (rc == EE_OK) {
         m.generation++;
         m.policy = *policy;
         rc = ee_keys_put_manifest(k, e->schema, r.name, m, e->kek->name_secret,
@@ -55,7 +78,7 @@ static int set_once(struct ee_keys *k, const char *name, size_t n,
                     enum ee_policy_kind kind, uint64_t value, bool *stale,
                     struct ee_error *err)
 {
-    struct ee_key_policy policy = {0, 0};
+    struct ee_key_policy policy = {.rotate_after = 0};
     struct ee_key_entry *e = NULL;
     int rc = ee_keys_for_change(k, name, n, &e, err);
 

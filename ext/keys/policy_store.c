@@ -14,8 +14,9 @@ int ee_store_has_policies(struct ee_statements *s, const char *schema,
                           bool *yes, struct ee_error *err)
 {
     static const char sql[] =
-        "SELECT count(*) = 1 FROM \"%w\".sqlite_schema WHERE type = 'table'"
-        " AND rootpage > 0 AND name = 'envelope_key_policy'";
+        "SELECT count(*) = 2 FROM \"%w\".sqlite_schema WHERE type = 'table'"
+        " AND rootpage > 0 AND name IN"
+        " ('envelope_key_policy', 'envelope_key_seals')";
 
     return ee_store_ask(s, sql, schema, yes, err);
 }
@@ -36,7 +37,8 @@ static int read_row(sqlite3_stmt *stmt, struct ee_key_policy *out,
     uint64_t version = 0;
 
     if (!read_uint(stmt, 0, INT64_MAX, &out->rotate_after) ||
-        !read_uint(stmt, 1, UINT32_MAX, &version)) {
+        !read_uint(stmt, 1, UINT32_MAX, &version) ||
+        !read_uint(stmt, 2, EE_ROTATE_SEALS_MAX, &out->rotate_seals)) {
         return ee_fail(err, EE_TAMPERED,
                        "the table envelope_key_policy was altered: a row has a "
                        "wrong type");
@@ -49,8 +51,9 @@ int ee_store_policy(struct ee_statements *s, const char *schema,
                     const char *name, struct ee_key_policy *out,
                     struct ee_error *err)
 {
-    static const char sql[] = "SELECT rotate_after, min_version FROM"
-                              " \"%w\".envelope_key_policy WHERE name = ?1";
+    static const char sql[] = "SELECT rotate_after, min_version, rotate_seals"
+                              " FROM \"%w\".envelope_key_policy"
+                              " WHERE name = ?1";
     sqlite3_stmt *stmt = NULL;
     bool yes = false;
     int rc = ee_store_has_policies(s, schema, &yes, err);
@@ -79,8 +82,8 @@ int ee_store_put_policy(struct ee_statements *s, const char *schema,
 {
     static const char sql[] =
         "INSERT INTO \"%w\".envelope_key_policy(name, rotate_after,"
-        " min_version) VALUES(?1, ?2, ?3) ON CONFLICT(name) DO UPDATE SET"
-        " rotate_after = ?2, min_version = ?3";
+        " min_version, rotate_seals) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(name)"
+        " DO UPDATE SET rotate_after = ?2, min_version = ?3, rotate_seals = ?4";
     sqlite3_stmt *stmt = NULL;
     bool yes = false;
     int rc = ee_store_has_policies(s, schema, &yes, err);
@@ -98,6 +101,7 @@ int ee_store_put_policy(struct ee_statements *s, const char *schema,
     (void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)policy->rotate_after);
     (void)sqlite3_bind_int64(stmt, 3, policy->min_version);
+    (void)sqlite3_bind_int64(stmt, 4, (sqlite3_int64)policy->rotate_seals);
     rc = ee_sql_run(s->db, stmt, writing, err);
     ee_statement_put(s, stmt);
     return rc;

@@ -55,16 +55,20 @@ void ee_record_tag2(uint8_t *out, const struct ee_key_record *r,
     ee_wipe(key, sizeof key);
 }
 
-/* FORMAT R37: empty without a policy. out: 12 bytes. */
+/* FORMAT R37: empty without a policy. out: POLICY_MAX bytes. */
+#define POLICY_MAX (8 + 4 + 8)
 static struct ee_bytes write_policy(uint8_t *out, const struct ee_key_policy *p)
 {
-    struct ee_writer w = ee_writer(out, 8 + 4);
+    struct ee_writer w = ee_writer(out, POLICY_MAX);
 
-    if (p->rotate_after == 0 && p->min_version == 0) {
+    if (p->rotate_after == 0 && p->min_version == 0 && p->rotate_seals == 0) {
         return ee_bytes(NULL, 0);
     }
     ee_write_u64(&w, p->rotate_after);
     ee_write_u32(&w, p->min_version);
+    if (p->rotate_seals > 0) {
+        ee_write_u64(&w, p->rotate_seals);
+    }
     return ee_bytes(out, w.used);
 }
 
@@ -72,7 +76,7 @@ void ee_manifest_tag(uint8_t *out, const struct ee_key_manifest *m,
                      struct ee_bytes tag2s, const uint8_t *name_secret)
 {
     uint8_t head[8 + 4];
-    uint8_t policy[8 + 4];
+    uint8_t policy[POLICY_MAX];
     uint8_t key[EE_KEY_BYTES]; /* secret: wiped below */
     struct ee_writer w = ee_writer(head, sizeof head);
 
@@ -80,6 +84,21 @@ void ee_manifest_tag(uint8_t *out, const struct ee_key_manifest *m,
     ee_write_u32(&w, m->current);
     ee_kdf(key, name_secret, "name-manifest", write_policy(policy, &m->policy));
     ee_hmac_two(out, key, ee_bytes(head, sizeof head), tag2s);
+    ee_wipe(key, sizeof key);
+}
+
+/* FORMAT R39 */
+void ee_record_seals_tag(uint8_t *out, const struct ee_seal_count *c,
+                         uint8_t suite, const uint8_t *kek)
+{
+    uint8_t input[8 + EE_SEALS_NONCE_BYTES];
+    uint8_t key[EE_KEY_BYTES]; /* secret: wiped below */
+    struct ee_writer w = ee_writer(input, sizeof input);
+
+    ee_write_u64(&w, c->reserved);
+    ee_write_bytes(&w, ee_bytes(c->nonce, sizeof c->nonce));
+    ee_kdf(key, kek, "kek-seals", ee_bytes(&suite, 1));
+    ee_hmac(out, key, ee_bytes(input, w.used));
     ee_wipe(key, sizeof key);
 }
 
@@ -97,7 +116,8 @@ bool ee_policy_same(const struct ee_key_policy *a,
                     const struct ee_key_policy *b)
 {
     return a->rotate_after == b->rotate_after &&
-           a->min_version == b->min_version;
+           a->min_version == b->min_version &&
+           a->rotate_seals == b->rotate_seals;
 }
 
 bool ee_record_same(const struct ee_key_record *a,

@@ -41,7 +41,18 @@ struct ee_key_record {
 struct ee_key_policy {
     uint64_t rotate_after; /* seconds from the making of the current version */
     uint32_t min_version;  /* older ones do not open */
+    uint64_t rotate_seals; /* values sealed under the current version */
 };
+
+/* How many seals of a version were counted, FORMAT R39. */
+#define EE_SEALS_NONCE_BYTES 16
+struct ee_seal_count {
+    uint64_t reserved;
+    uint8_t nonce[EE_SEALS_NONCE_BYTES]; /* another one with each change */
+    uint8_t tag[EE_MAC_BYTES];
+};
+
+#define EE_ROTATE_SEALS_MAX 1000000000000000000 /* twice of it fits */
 
 struct ee_key_manifest {
     uint64_t generation;
@@ -69,6 +80,10 @@ void ee_record_tag2(uint8_t *out, const struct ee_key_record *r,
 /* tag2s: the versions' tag2, ascending, one after the other. */
 void ee_manifest_tag(uint8_t *out, const struct ee_key_manifest *m,
                      struct ee_bytes tag2s, const uint8_t *name_secret);
+
+/* The tag of a version's count, with the KEK of that version. */
+void ee_record_seals_tag(uint8_t *out, const struct ee_seal_count *c,
+                         uint8_t suite, const uint8_t *kek);
 
 /* What a provider authenticates with the payload. */
 #define EE_PROVIDER_CONTEXT_MAX 256

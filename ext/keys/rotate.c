@@ -38,6 +38,21 @@ static int retire(struct ee_keys *k, const struct ee_key_entry *e,
     return ee_store_update(&k->statements, e->schema, &r, err);
 }
 
+/* Seals are counted from none again. The old version seals no more. */
+static int count_anew(struct ee_keys *k, const struct ee_key_entry *e,
+                      const struct ee_draft *draft, struct ee_error *err)
+{
+    int rc = EE_OK;
+
+    if (draft->policy.rotate_seals == 0) {
+        return EE_OK;
+    }
+    rc = ee_store_drop_seals(&k->statements, e->schema, e->kek->key_id, err);
+    return rc == EE_OK ? ee_keys_start_count(k, e->schema, &draft->record,
+                                             draft->payload, err)
+                       : rc;
+}
+
 static int write_next(struct ee_keys *k, const struct ee_key_entry *e,
                       const struct ee_draft *draft, bool *stale,
                       struct ee_error *err)
@@ -60,6 +75,9 @@ static int write_next(struct ee_keys *k, const struct ee_key_entry *e,
     }
     if (rc == EE_OK) {
         rc = ee_draft_insert(k, e->schema, draft, err);
+    }
+    if (rc == EE_OK) {
+        rc = count_anew(k, e, draft, err);
     }
     if (rc == EE_OK) {
         rc = ee_draft_manifest(k, e->schema, draft, active ? 2 : 1, err);
@@ -85,10 +103,14 @@ static int rotate_once(struct ee_keys *k, const char *name, size_t n,
 {
     struct ee_key_entry *e = NULL;
     struct ee_draft *draft = NULL;
+    bool due = true;
     int rc = ee_keys_for_change(k, name, n, &e, err);
 
     *stale = false;
-    if (rc == EE_OK && only_due && !ee_keys_is_due(e)) {
+    if (rc == EE_OK && only_due) {
+        rc = ee_keys_is_due(k, e, &due, err);
+    }
+    if (rc == EE_OK && !due) {
         ee_cache_unpin(e);
         return EE_OK;
     }

@@ -109,6 +109,21 @@ int ee_store_lock(struct ee_statements *s, const char *schema,
 int ee_store_update(struct ee_statements *s, const char *schema,
                     const struct ee_key_record *r,
                     struct ee_error *err) EE_CHECKED;
+/* seal_store.c: the counts of keys with rotate_seals. EE_KEY_UNKNOWN: no row.
+ */
+int ee_store_seals(struct ee_statements *s, const char *schema,
+                   const uint8_t *key_id, struct ee_seal_count *out,
+                   struct ee_error *err) EE_CHECKED;
+/* Writes it, whatever is there. */
+int ee_store_put_seals(struct ee_statements *s, const char *schema,
+                       const uint8_t *key_id, const struct ee_seal_count *c,
+                       struct ee_error *err) EE_CHECKED;
+/* In the place of the row with this tag, by one statement. */
+int ee_store_change_seals(struct ee_statements *s, const char *schema,
+                          const uint8_t *key_id, const struct ee_seal_count *c,
+                          const uint8_t *tag, struct ee_error *err) EE_CHECKED;
+int ee_store_drop_seals(struct ee_statements *s, const char *schema,
+                        const uint8_t *key_id, struct ee_error *err) EE_CHECKED;
 /* policy_store.c. Without a table or a row there is no policy. */
 int ee_store_has_policies(struct ee_statements *s, const char *schema,
                           bool *yes, struct ee_error *err) EE_CHECKED;

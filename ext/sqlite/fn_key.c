@@ -183,7 +183,7 @@ static bool may_rotate(const struct ee_call *call,
 
     return !key->is_subject && (call->conn->dropped & EE_MAY_KEYS) == 0 &&
            sqlite3_get_autocommit(db) &&
-           sqlite3_db_readonly(db, key->schema) == 0 && ee_keys_is_due(key);
+           sqlite3_db_readonly(db, key->schema) == 0;
 }
 
 /* A rotation that cannot be done now is for the next call: a key that is
@@ -211,6 +211,7 @@ static void fn_open_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     struct ee_key_entry *key = NULL;
     struct ee_bytes name;
     struct ee_error err = {0};
+    bool due = false;
     int rc = ee_call_text(argv[0], "the key name", &name, &err);
 
     (void)argc;
@@ -219,6 +220,9 @@ static void fn_open_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
                           ee_call_moment(&call), &key, &err);
     }
     if (rc == EE_OK && may_rotate(&call, key)) {
+        rc = ee_keys_is_due(&call.conn->keys, key, &due, &err);
+    }
+    if (rc == EE_OK && due) {
         rc = rotate_due(&call, name, &key, &err);
     }
     if (rc != EE_OK) {

@@ -55,6 +55,15 @@ static int read_version(struct ee_bytes text, uint64_t *out,
                          "'off'");
 }
 
+static int read_seals(struct ee_bytes text, uint64_t *out, struct ee_error *err)
+{
+    return read_number((const char *)text.p, text.n, EE_ROTATE_SEALS_MAX, out)
+               ? EE_OK
+               : ee_fail(err, EE_MISUSE,
+                         "rotate_seals is a number of sealed values, such as "
+                         "1000000, or 'off'");
+}
+
 static int read_kind(struct ee_bytes text, enum ee_policy_kind *out,
                      struct ee_error *err)
 {
@@ -64,9 +73,12 @@ static int read_kind(struct ee_bytes text, enum ee_policy_kind *out,
         *out = EE_POLICY_ROTATE_AFTER;
     } else if (strcmp(name, "min_version") == 0) {
         *out = EE_POLICY_MIN_VERSION;
+    } else if (strcmp(name, "rotate_seals") == 0) {
+        *out = EE_POLICY_ROTATE_SEALS;
     } else {
         return ee_fail(err, EE_MISUSE,
-                       "a policy is 'rotate_after' or 'min_version'");
+                       "a policy is 'rotate_after', 'rotate_seals' or "
+                       "'min_version'");
     }
     return EE_OK;
 }
@@ -92,8 +104,14 @@ static int read_value(sqlite3_value *arg, enum ee_policy_kind kind,
     if (strcmp((const char *)text.p, "off") == 0) {
         return EE_OK;
     }
-    return kind == EE_POLICY_ROTATE_AFTER ? read_time(text, out, err)
-                                          : read_version(text, out, err);
+    switch (kind) {
+    case EE_POLICY_ROTATE_AFTER:
+        return read_time(text, out, err);
+    case EE_POLICY_ROTATE_SEALS:
+        return read_seals(text, out, err);
+    default:
+        return read_version(text, out, err);
+    }
 }
 
 static int set_policy(const struct ee_call *call, sqlite3_value **argv,

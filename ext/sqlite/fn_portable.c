@@ -64,9 +64,9 @@ static int index_again(const struct source *from, const struct ee_key_entry *to,
 
 /* value is open. Padding is kept, and added when the session pads. */
 static int seal_again(const struct ee_call *call, const struct source *from,
-                      const struct ee_key_entry *to,
-                      const struct ee_envelope *e, struct ee_context *context,
-                      const struct ee_value *value, struct ee_error *err)
+                      struct ee_key_entry *to, const struct ee_envelope *e,
+                      struct ee_context *context, const struct ee_value *value,
+                      struct ee_error *err)
 {
     const bool padded = (e->flags & EE_FLAG_PADDED) != 0 || call->conn->padding;
     const uint8_t flags =
@@ -86,9 +86,8 @@ static int seal_again(const struct ee_call *call, const struct source *from,
 
 /* Opens e with the context arguments, and seals under `to` with a new DEK. */
 static int open_and_seal(const struct ee_call *call, const struct source *from,
-                         const struct ee_key_entry *to,
-                         const struct ee_envelope *e, int argc,
-                         sqlite3_value **argv, struct ee_error *err)
+                         struct ee_key_entry *to, const struct ee_envelope *e,
+                         int argc, sqlite3_value **argv, struct ee_error *err)
 {
     struct ee_context context;
     struct ee_value value;   /* secret: wiped below */

@@ -83,20 +83,26 @@ int ee_index_arguments(const struct ee_call *call,
     return rc;
 }
 
-int ee_seal_result(const struct ee_call *call, const struct ee_key_entry *key,
+int ee_seal_result(const struct ee_call *call, struct ee_key_entry *key,
                    const struct ee_value *value, struct ee_context *context,
                    uint8_t flags, const uint8_t *index, struct ee_error *err)
 {
     const size_t n = ee_seal_size(value, flags);
+    struct ee_keys *keys = &call->conn->keys;
     uint8_t *out = NULL;
     int rc = EE_OK;
 
+    if (key->manifest.policy.rotate_seals > 0) {
+        rc = ee_keys_count_seal(keys, key, ee_call_moment(call), err);
+        if (rc != EE_OK) {
+            return rc;
+        }
+    }
     out = sqlite3_malloc64(n);
     if (out == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");
     }
-    rc = ee_seal(&call->conn->keys.engine, key->kek, out, value, context, flags,
-                 index);
+    rc = ee_seal(&keys->engine, key->kek, out, value, context, flags, index);
     if (rc != EE_OK) {
         sqlite3_free(out);
         return ee_fail(err, rc, "the value could not be sealed");

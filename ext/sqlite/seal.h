@@ -14,10 +14,11 @@ int ee_seal_arguments(const struct ee_call *call, int argc,
                       sqlite3_value **argv, bool indexed,
                       struct ee_error *err) EE_CHECKED;
 
-/* Seals value, not NULL, and makes it the function's result. flags: of
+/* Seals value, not NULL, and makes it the function's result. The seal is
+ * counted where the key's policy says so. flags: of
  * FORMAT section 1 without EE_FLAG_RECORD; index: NULL without EE_FLAG_INDEX.
  */
-int ee_seal_result(const struct ee_call *call, const struct ee_key_entry *key,
+int ee_seal_result(const struct ee_call *call, struct ee_key_entry *key,
                    const struct ee_value *value, struct ee_context *context,
                    uint8_t flags, const uint8_t *index,
                    struct ee_error *err) EE_CHECKED;

@@ -55,9 +55,11 @@ static const char rows_from[] =
 /* The column `due`, where the schema has policies. */
 static const char due[] =
     "CASE WHEN k.version = m.current AND k.state = 'active' THEN (SELECT"
-    " 'rotate_after' FROM \"%w\".envelope_key_policy p WHERE p.name = k.name"
-    " AND p.rotate_after > 0 AND strftime('%%s', 'now') - k.created >="
-    " p.rotate_after) END";
+    " CASE WHEN p.rotate_after > 0 AND strftime('%%s', 'now') - k.created >="
+    " p.rotate_after THEN 'rotate_after' WHEN p.rotate_seals > 0 AND"
+    " (SELECT c.reserved FROM \"%w\".envelope_key_seals c WHERE c.key_id ="
+    " k.key_id) >= p.rotate_seals THEN 'rotate_seals' END"
+    " FROM \"%w\".envelope_key_policy p WHERE p.name = k.name) END";
 
 /* created is the BLOB it is stored as: see result_created() */
 static const char subject_rows[] =
@@ -261,7 +263,7 @@ static int add_schema(void *arg, const char *schema, struct ee_error *err)
         sqlite3_str_appendf(w->sql, rows,
                             sqlite3_str_length(w->sql) > 0 ? " UNION ALL " : "",
                             schema, schema, schema);
-        sqlite3_str_appendf(w->sql, policies ? due : "NULL", schema);
+        sqlite3_str_appendf(w->sql, policies ? due : "NULL", schema, schema);
         sqlite3_str_appendf(w->sql, rows_from, schema, schema);
         sqlite3_str_appendall(w->sql, where_of[w->number][0]);
         rc = ee_subjects_exist(s, schema, &yes, err);

@@ -168,6 +168,23 @@ static const struct scenario scenarios[] = {
      "SELECT envelope_key_set_policy('pii', 'min_version', 1)",
      "SELECT envelope_key_set_policy('pii', 'rotate_after', '90d'); " OPENED,
      "a"},
+    {"set rotate_seals", SEALED,
+     "SELECT envelope_key_set_policy('pii', 'rotate_seals', 9)",
+     "SELECT envelope_key_set_policy('pii', 'rotate_seals', 8); " OPENED, "a"},
+    {"count seals",
+     SEALED "SELECT envelope_key_set_policy('pii', 'rotate_seals', 1000);",
+     "INSERT INTO t VALUES(2, envelope_seal('b', 'pii', 2));"
+     " SELECT envelope_seal('c', 'pii'); SELECT * FROM envelope_keys",
+     "INSERT INTO t VALUES(3, envelope_seal('b', 'pii', 3));"
+     " SELECT reserved >= (SELECT count(*) - 1 FROM t) FROM"
+     " envelope_key_seals",
+     "1"},
+    {"rotate a key that counts",
+     SEALED "SELECT envelope_key_set_policy('pii', 'rotate_seals', 1000);",
+     "SELECT envelope_key_rotate('pii')",
+     "INSERT INTO t VALUES(2, envelope_seal('b', 'pii', 2));"
+     " SELECT count(*) || max(reserved) FROM envelope_key_seals",
+     "11"},
     {"key_rewrap", SEALED "SELECT envelope_key_rotate('pii');",
      "SELECT envelope_key_rewrap('pii')",
      "SELECT envelope_key_rewrap('pii'); " OPENED, "a"},

@@ -583,13 +583,16 @@ class Policy:
 
     rotate_after: int = 0
     min_version: int = 0
+    rotate_seals: int = 0
 
     @property
     def encoded(self) -> bytes:
         """What goes into the manifest's key, R37."""
         if self == Policy():
             return b""
-        return struct.pack(">QI", self.rotate_after, self.min_version)
+        seals = (struct.pack(">Q", self.rotate_seals)
+                 if self.rotate_seals else b"")
+        return struct.pack(">QI", self.rotate_after, self.min_version) + seals
 
 
 @dataclass(frozen=True)
@@ -607,6 +610,12 @@ class Manifest:
         tail = b"".join(tag2s[version] for version in sorted(tag2s))
         key = kdf(secret, "name-manifest", self.policy.encoded)
         return hmac_sha256(key, head + tail)
+
+
+def seals_tag(key: bytes, suite: int, reserved: int, nonce: bytes) -> bytes:
+    """The tag over how many seals of a version were counted, R39."""
+    return hmac_sha256(kdf(key, "kek-seals", bytes([suite])),
+                       struct.pack(">Q", reserved) + nonce)
 
 
 def tag_record(record: KeyRecord, key: bytes, secret: bytes) -> KeyRecord:

@@ -53,6 +53,7 @@ GROUPS = (
     vectors_exports.bad_imports,
     vectors_keys.good_records,
     vectors_keys.policies,
+    vectors_keys.seal_counts,
     vectors_keys.bad_records,
     vectors_keys.kdf_file,
     vectors_subjects.good_subjects,

@@ -122,7 +122,8 @@ def run_record(test: unittest.TestCase, case: vec.Case) -> None:
         tag=case.octets("manifest-tag"),
         policy=ef.Policy(*(
             case.number(name) if case.all(name) else 0
-            for name in ("policy-rotate-after", "policy-min-version"))),
+            for name in ("policy-rotate-after", "policy-min-version",
+                         "policy-rotate-seals"))),
     )
     pairs = (line.split(" ") for line in case.all("sibling"))
     siblings = {int(version): bytes.fromhex(tag) for version, tag in pairs}
@@ -131,6 +132,14 @@ def run_record(test: unittest.TestCase, case: vec.Case) -> None:
     ef.check_use(record, manifest, case.one("use"))
     test.assertEqual(record.provider_context,
                      case.octets("provider-context"))
+
+
+def run_seals(test: unittest.TestCase, case: vec.Case) -> None:
+    """Verify how many seals were counted."""
+    tag = ef.seals_tag(case.octets("kek"), int(case.one("suite"), 16),
+                       case.number("reserved"), case.octets("nonce"))
+    if tag != case.octets("tag"):
+        raise ef.AuthenticationFailed
 
 
 def wraps_of(case: vec.Case) -> list[ef.Wrap]:
@@ -178,6 +187,7 @@ RUNNERS = {
     "rewrap": run_rewrap,
     "index": run_index,
     "record": run_record,
+    "seals": run_seals,
     "export": run_export,
     "import": run_import,
     "subject": run_subject,

@@ -101,6 +101,9 @@ def record_file(
     if manifest.policy != Policy():
         lines += [("policy-rotate-after", str(manifest.policy.rotate_after)),
                   ("policy-min-version", str(manifest.policy.min_version))]
+    if manifest.policy.rotate_seals:
+        lines.append(("policy-rotate-seals",
+                      str(manifest.policy.rotate_seals)))
     lines.append(("manifest-tag", manifest.tag.hex()))
     if expect == "ok":
         lines.append(("provider-context", record.provider_context.hex()))
@@ -154,6 +157,8 @@ def policies(files: Files) -> None:
     keys = keys_of()
     for name, policy in (("rotate_after", (7776000, 0)),
                          ("min_version", (0, 3)),
+                         ("rotate_seals", (0, 0, 1000000)),
+                         ("all", (7776000, 3, 10**18)),
                          ("largest", (2**63 - 1, 3))):
         for use in ("open", "seal"):
             record_file(files, f"record_policy_{name}_{use}", "R37",
@@ -166,6 +171,11 @@ def policies(files: Files) -> None:
         ("rotate_after_changed", with_policy(both, 7776001, 2)),
         ("min_version_changed", with_policy(both, 7776000, 1)),
         ("swapped", with_policy(both, 2, 7776000)),
+        ("rotate_seals_planted", with_policy(both, 7776000, 2, 1)),
+        ("rotate_seals_removed",
+         with_policy(with_policy(keys, 7776000, 2, 1).tagged(), 7776000, 2)),
+        ("rotate_seals_changed",
+         with_policy(with_policy(keys, 0, 0, 1000).tagged(), 0, 0, 1001)),
     ):
         record_file(files, f"record_policy_{name}", "R37",
                     "the manifest's tag is of another policy", bad,
@@ -176,6 +186,42 @@ def policies(files: Files) -> None:
     record_file(files, "record_policy_below_the_floor", "R38",
                 "a version below min_version is not used",
                 with_policy(old, 0, 3).tagged(), REFUSED)
+
+
+def seal_counts(files: Files) -> None:
+    """How many seals of a version were counted."""
+    nonce = stream("nonce of a count", 16)
+
+    def add(name: str, note: str, suite: int, reserved: int, changed: int = 0,
+            key: bytes = b"", expect: str = "ok", flipped: str = "") -> None:
+        kek = KEKS[suite].key
+        tag = ef.seals_tag(key or kek, suite, reserved, nonce)
+        fields = {"nonce": nonce, "tag": tag}
+        if flipped:
+            fields[flipped] = flip(fields[flipped], -1)
+        files.add(f"keys/seals_{name}.vec", "R39", note, [
+            ("op", "seals"),
+            ("expect", expect),
+            ("rule", "R39"),
+            ("suite", f"{suite:02x}"),
+            ("kek", kek.hex()),
+            ("reserved", str(reserved + changed)),
+            ("nonce", fields["nonce"].hex()),
+            ("tag", fields["tag"].hex()),
+        ])
+
+    for name, suite, reserved in (("none", SUITE_AES, 0),
+                                  ("some", SUITE_AES, 4097),
+                                  ("chacha", SUITE_CHACHA, 4097),
+                                  ("largest", SUITE_AES, 2 * 10**18)):
+        add(name, "the tag is right", suite, reserved)
+    note = "the tag is another count's"
+    add("lowered", note, SUITE_AES, 4097, -1, expect=AUTHENTICATION)
+    add("of_another_key", note, SUITE_AES, 4097, key=stream("other", 32),
+        expect=AUTHENTICATION)
+    for field in ("nonce", "tag"):
+        add(f"{field}_changed", note, SUITE_AES, 4097, flipped=field,
+            expect=AUTHENTICATION)
 
 
 def bad_records(files: Files) -> None:
@@ -235,7 +281,8 @@ def kdf_file(files: Files) -> None:
     text = "# Section 3: KDF(key, label, ctx), a case for every label.\n"
     key = bytes(range(32))
     cases = [(label, bytes([suite])) for suite in ef.SUITES for label in
-             ("kek-id", "kek-wrap", "kek-record", "kek-subject")]
+             ("kek-id", "kek-wrap", "kek-record", "kek-subject",
+              "kek-seals")]
     cases += [(label, b"") for label in
               ("name-record", "name-manifest", "name-id", "export-record")]
     cases += [("name-index", value_of(scope).part)

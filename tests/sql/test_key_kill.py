@@ -118,6 +118,16 @@ class Killed(SqlTest):
         return table == 1 and self.one(
             conn, "SELECT count(*) FROM envelope_key_policy") == 1
 
+    def check_counted(self, conn):
+        """Not one more row than seals that were counted."""
+        rows = self.one(conn, "SELECT count(*) FROM t WHERE i > 0")
+        count = self.one(conn, "SELECT reserved FROM envelope_key_seals")
+        self.assertIn((rows, count), ((0, 0), (2, 3)))  # one and two at a time
+        conn.execute("INSERT INTO t VALUES(9, envelope_seal('c', 'pii'))")
+        self.assertEqual(count + 1, self.one(
+            conn, "SELECT reserved FROM envelope_key_seals"))
+        return rows == 2
+
     def check_destroyed(self, conn):
         states = {row[0] for row in self.keys(conn, "state")}
         self.assertEqual(1, len(states), states)
@@ -155,12 +165,14 @@ class Killed(SqlTest):
             conn, "SELECT envelope_open(v) FROM t WHERE i = 8"))
         return state == "destroyed"
 
-    def master_subjects(self, *statements):
+    def master_do(self, *statements):
         conn = self.connect(os.path.join(self.master, "app.db"))
-        for sql in ("SELECT envelope_key_create('pii/*')", *statements,
-                    "PRAGMA wal_checkpoint(TRUNCATE)"):
+        for sql in (*statements, "PRAGMA wal_checkpoint(TRUNCATE)"):
             conn.execute(sql).fetchall()
         conn.close()
+
+    def master_subjects(self, *statements):
+        self.master_do("SELECT envelope_key_create('pii/*')", *statements)
 
     def disable_master(self):
         conn = self.connect(os.path.join(self.master, "app.db"))
@@ -186,6 +198,13 @@ class Killed(SqlTest):
         self.check_all("SELECT envelope_key_set_policy('pii',"
                        " 'rotate_after', '90d');",
                        self.check_policy, 4)
+
+    def test_seals_that_are_counted(self):
+        self.master_do("SELECT envelope_key_set_policy('pii', 'rotate_seals',"
+                       " 1000)")
+        self.check_all("INSERT INTO t VALUES(7, envelope_seal('a', 'pii')),"
+                       " (8, envelope_seal('b', 'pii'));",
+                       self.check_counted, 4)
 
     def test_set_state(self):
         self.check_all("SELECT envelope_key_set_state('pii', 'disabled');",

@@ -264,6 +264,15 @@ class Edited(PolicyTest):
         self.edit("UPDATE envelope_key_policy SET min_version = 2")
         self.check_refused(self.connect())
 
+    def test_a_row_planted_before_its_key(self):
+        self.set("min_version", 1)
+        self.edit("INSERT INTO envelope_key_policy VALUES('new', 0, 7, 0)")
+        text = self.refuses("has a row of key new, which was never made",
+                            self.conn, "SELECT envelope_key_create('new')")
+        self.conn.execute(text[text.index("DELETE"):])
+        self.one(self.conn, "SELECT envelope_key_create('new')")
+        self.seal(self.conn, "x", "new")
+
     def test_junk(self):
         self.set("min_version", 2)
         for value in ("'x'", "1.5", "x'00'", "4294967296"):

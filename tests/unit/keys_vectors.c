@@ -4,6 +4,7 @@
  * tag1, tag2 and the manifest's tag verify (FORMAT R27)? What a verified
  * record may be used for (R28, R29) is tested where it is decided, from SQL.
  * Does the wrap of a subject's key open, under its parent alone (R50 to R53)?
+ * Is a count of seals the key's own (R39)?
  */
 #include "base/text.h"
 #include "base/wire.h"
@@ -105,6 +106,9 @@ static bool tags_are_right(struct vec_case *c, const struct ee_key_record *r)
     if (vec_has(c, "policy-min-version")) {
         m.policy.rotate_after = vec_number(c, "policy-rotate-after");
         m.policy.min_version = (uint32_t)vec_number(c, "policy-min-version");
+    }
+    if (vec_has(c, "policy-rotate-seals")) {
+        m.policy.rotate_seals = vec_number(c, "policy-rotate-seals");
     }
     ee_record_tag1(tag, r, kek);
     right = memcmp(tag, r->tag1, sizeof tag) == 0;
@@ -221,6 +225,22 @@ static void run_subject(struct vec_case *c, const char *file)
     ee_kek_free(kek);
 }
 
+/* ---- R39 ---- */
+
+static void run_seals(struct vec_case *c, const char *file)
+{
+    struct ee_seal_count count = {.reserved = vec_number(c, "reserved")};
+    const bool good = vec_is(c, "expect", "ok");
+    uint8_t tag[EE_MAC_BYTES];
+
+    memcpy(count.nonce, vec_exact(c, "nonce", sizeof count.nonce),
+           sizeof count.nonce);
+    ee_record_seals_tag(tag, &count, vec_exact(c, "suite", 1)[0],
+                        vec_exact(c, "kek", EE_KEY_BYTES));
+    ok((memcmp(tag, vec_exact(c, "tag", sizeof tag), sizeof tag) == 0) == good,
+       "%s", file);
+}
+
 static void run_case(struct vec_case *c, const char *file)
 {
     const bool genuine = !vec_is(c, "expect", "authentication");
@@ -229,6 +249,10 @@ static void run_case(struct vec_case *c, const char *file)
 
     if (vec_is(c, "op", "subject")) {
         run_subject(c, file);
+        return;
+    }
+    if (vec_is(c, "op", "seals")) {
+        run_seals(c, file);
         return;
     }
     if (vec_bytes(c, "name").n >= EE_NAME_MAX) {
