@@ -70,7 +70,7 @@ int ee_statement_get(struct ee_statements *s, sqlite3_stmt **out,
         look_for_keeper(s);
     }
     rc = ee_sql_prepare(s->db, out, s->kept ? SQLITE_PREPARE_PERSISTENT : 0,
-                        doing, err, format, schema, schema);
+                        doing, err, format, schema, schema, schema);
     if (rc == EE_OK && s->kept) {
         remember(s, format, schema, *out);
     }

@@ -33,7 +33,7 @@ struct ee_statements {
     } slots[EE_STATEMENTS_MAX];
 };
 
-/* A statement ready to bind. format may have one or two %w: the schema. Give
+/* A statement ready to bind. format may have up to three %w: the schema. Give
  * it back with ee_statement_put(); never finalize it. */
 int ee_statement_get(struct ee_statements *s, sqlite3_stmt **out,
                      const char *format, const char *schema, const char *doing,

@@ -20,11 +20,15 @@ static const char by_id[] =
     "SELECT " RECORD_COLUMNS ", " MANIFEST_COLUMNS " FROM \"%w\".envelope_key k"
     " LEFT JOIN \"%w\".envelope_key_manifest m ON m.name = k.name"
     " WHERE k.key_id = ?1";
-static const char by_name[] = "SELECT " RECORD_COLUMNS ", " MANIFEST_COLUMNS
-                              " FROM \"%w\".envelope_key_manifest m"
-                              " LEFT JOIN \"%w\".envelope_key k ON k.name = "
-                              "m.name AND k.version = m.current"
-                              " WHERE m.name = ?1";
+/* A row without a record where there are versions of the name and no manifest,
+ * or a manifest and not its current version. */
+static const char by_name[] =
+    "SELECT " RECORD_COLUMNS ", " MANIFEST_COLUMNS " FROM (SELECT ?1 AS name) n"
+    " LEFT JOIN \"%w\".envelope_key_manifest m ON m.name = n.name"
+    " LEFT JOIN \"%w\".envelope_key k ON k.name = m.name AND"
+    " k.version = m.current"
+    " WHERE m.name IS NOT NULL OR EXISTS"
+    " (SELECT 1 FROM \"%w\".envelope_key WHERE name = ?1)";
 static const char versions[] =
     "SELECT " RECORD_COLUMNS " FROM \"%w\".envelope_key k"
     " WHERE k.name = ?1 ORDER BY k.version";
@@ -211,25 +215,6 @@ int ee_store_by_id(struct ee_statements *s, const char *schema,
     return rc;
 }
 
-/* EE_KEY_UNKNOWN, unless there are versions of a name without a manifest. */
-static int check_no_version(struct ee_statements *s, const char *schema,
-                            const char *name, struct ee_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = ee_statement_get(s, &stmt, versions, schema, doing, err);
-
-    if (rc != EE_OK) {
-        return rc;
-    }
-    (void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-    rc = sqlite3_step(stmt);
-    rc = rc == SQLITE_DONE  ? EE_KEY_UNKNOWN
-         : rc == SQLITE_ROW ? tampered(name, err)
-                            : ee_sql_fail(s->db, rc, doing, err);
-    ee_statement_put(s, stmt);
-    return rc;
-}
-
 int ee_store_current(struct ee_statements *s, const char *schema,
                      const char *name, struct ee_key_record *r,
                      struct ee_key_manifest *m, struct ee_error *err)
@@ -244,9 +229,6 @@ int ee_store_current(struct ee_statements *s, const char *schema,
     /* somebody's own key table may compare names without regard to case */
     if (rc == EE_OK && strcmp(r->name, name) != 0) {
         rc = tampered(name, err);
-    }
-    if (stmt != NULL && rc == EE_KEY_UNKNOWN) {
-        rc = check_no_version(s, schema, name, err);
     }
     ee_statement_put(s, stmt);
     return rc;
