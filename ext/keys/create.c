@@ -138,42 +138,35 @@ static int write_new_key(struct ee_keys *k, const struct ee_key_name *name,
     return rc;
 }
 
-int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
-                   const char *const *cmks, int cmk_count, uint8_t *key_id,
-                   struct ee_error *err)
+/* What can be refused before a CMK is asked. */
+static int check_new(struct ee_keys *k, const char *name, size_t n,
+                     struct ee_key_name *out, struct ee_error *err)
 {
-    struct ee_draft *draft = NULL;
-    struct ee_key_name parsed;
-    size_t slash = 0;
-    int rc = EE_OK;
+    int rc = ee_key_name_parse(out, name, n, err);
 
-    if (ee_subject_name(name, n, &slash)) {
-        rc = ee_subject_create(k, name, n, slash, key_id, err);
-        return ee_audit_outcome(&k->audit, "create", name, NULL, rc, err);
-    }
-    rc = ee_key_name_parse(&parsed, name, n, err);
     if (rc == EE_OK) {
-        rc = check_name(&parsed, err);
+        rc = check_name(out, err);
     }
     if (rc == EE_OK) {
-        rc = ee_keys_own_schema(k, parsed.schema, err);
+        rc = ee_keys_own_schema(k, out->schema, err);
     }
     if (rc == EE_OK) {
         rc = ee_keys_ready(k, err);
     }
     if (rc == EE_OK) {
-        rc = name_is_free(k, &parsed, err);
+        rc = name_is_free(k, out, err);
     }
-    if (rc == EE_OK) {
-        rc = ee_trust_check_new(k, &parsed, err);
-    }
-    if (rc == EE_OK) {
-        rc = ee_draft_new(&draft, err);
-    }
-    if (rc != EE_OK) {
-        goto out;
-    }
-    memcpy(draft->record.name, parsed.name, sizeof draft->record.name);
+    return rc == EE_OK ? ee_trust_check_new(k, out, err) : rc;
+}
+
+/* The first version of a name, wrapped under its CMKs. */
+static int draw_first(struct ee_keys *k, struct ee_draft *draft,
+                      const struct ee_key_name *name, const char *const *cmks,
+                      int cmk_count, struct ee_error *err)
+{
+    int rc = EE_OK;
+
+    memcpy(draft->record.name, name->name, sizeof draft->record.name);
     draft->record.version = 1;
     draft->record.suite = k->suite;
     draft->generation = 1;
@@ -181,11 +174,25 @@ int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
     ee_random(ee_draft_name_secret(draft), EE_KEY_BYTES);
     rc = ee_draft_draw(k, draft, err);
     for (int i = 0; rc == EE_OK && i < cmk_count; i++) {
-        rc = ee_draft_wrap(k, parsed.schema, draft, cmks[i], EE_WRAP_MAY_CREATE,
+        rc = ee_draft_wrap(k, name->schema, draft, cmks[i], EE_WRAP_MAY_CREATE,
                            err);
     }
+    return rc == EE_OK ? ee_draft_check_wraps(draft, err) : rc;
+}
+
+static int create(struct ee_keys *k, const char *name, size_t n,
+                  const char *const *cmks, int cmk_count, uint8_t *key_id,
+                  struct ee_error *err)
+{
+    struct ee_draft *draft = NULL;
+    struct ee_key_name parsed;
+    int rc = check_new(k, name, n, &parsed, err);
+
     if (rc == EE_OK) {
-        rc = ee_draft_check_wraps(draft, err);
+        rc = ee_draft_new(&draft, err);
+    }
+    if (rc == EE_OK) {
+        rc = draw_first(k, draft, &parsed, cmks, cmk_count, err);
     }
     if (rc == EE_OK) {
         rc = write_new_key(k, &parsed, draft, err);
@@ -194,7 +201,18 @@ int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
         memcpy(key_id, draft->record.fingerprint, EE_KEY_ID_BYTES);
         rc = ee_draft_keep(k, parsed.schema, draft, err);
     }
-out:
     ee_draft_free(draft);
+    return rc;
+}
+
+int ee_keys_create(struct ee_keys *k, const char *name, size_t n,
+                   const char *const *cmks, int cmk_count, uint8_t *key_id,
+                   struct ee_error *err)
+{
+    size_t slash = 0;
+    const int rc = ee_subject_name(name, n, &slash)
+                       ? ee_subject_create(k, name, n, slash, key_id, err)
+                       : create(k, name, n, cmks, cmk_count, key_id, err);
+
     return ee_audit_outcome(&k->audit, "create", name, NULL, rc, err);
 }
