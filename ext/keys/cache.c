@@ -4,9 +4,17 @@
  */
 #include "keys/cache.h"
 
-#include "base/secret.h"
-
 #include <string.h>
+
+void ee_cache_init(struct ee_cache *c)
+{
+    c->limits.bytes = EE_CACHE_DEFAULT * EE_CACHE_ENTRY_BYTES;
+}
+
+size_t ee_cache_room(const struct ee_cache *c)
+{
+    return c->limits.bytes / EE_CACHE_ENTRY_BYTES;
+}
 
 /* Key ids derive from random keys: their first byte is hash enough. */
 static struct ee_key_entry **bucket_of(struct ee_cache *c,
@@ -56,7 +64,7 @@ static void take_out(struct ee_cache *c, struct ee_key_entry *entry)
     entry->removed = true;
 }
 
-static void remove_entry(struct ee_cache *c, struct ee_key_entry *entry)
+void ee_cache_remove(struct ee_cache *c, struct ee_key_entry *entry)
 {
     take_out(c, entry);
     if (entry->pins == 0) {
@@ -86,7 +94,7 @@ static bool is_of(const struct ee_key_entry *e, const uint8_t *key_id)
 static struct ee_key_entry *use(struct ee_cache *c, struct ee_key_entry *e)
 {
     if (e != NULL && !ee_kek_usable(e->kek)) {
-        remove_entry(c, e);
+        ee_cache_remove(c, e);
         return NULL;
     }
     if (e != NULL && c->newest != e) {
@@ -125,7 +133,7 @@ void ee_cache_forget(struct ee_cache *c, const char *schema,
     struct ee_key_entry *e = ee_cache_find(c, schema, key_id);
 
     if (e != NULL) {
-        remove_entry(c, e);
+        ee_cache_remove(c, e);
     }
 }
 
@@ -137,7 +145,7 @@ void ee_cache_forget_subjects(struct ee_cache *c)
         struct ee_key_entry *older = e->older;
 
         if (e->is_subject) {
-            remove_entry(c, e);
+            ee_cache_remove(c, e);
         }
         e = older;
     }
@@ -154,15 +162,26 @@ static struct ee_key_entry *evict_oldest(struct ee_cache *c)
     if (e != NULL) {
         take_out(c, e);
         ee_kek_free(e->kek);
+        c->counts.evicted++;
     }
     return e;
+}
+
+void ee_cache_make_room(struct ee_cache *c, size_t entries)
+{
+    struct ee_key_entry *e = NULL;
+
+    while (c->count > entries && (e = evict_oldest(c)) != NULL) {
+        sqlite3_free(e);
+    }
 }
 
 struct ee_key_entry *ee_cache_add(struct ee_cache *c, const char *schema,
                                   struct ee_kek *kek)
 {
     struct ee_key_entry **bucket = bucket_of(c, kek->key_id);
-    struct ee_key_entry *e = c->count >= EE_CACHE_MAX ? evict_oldest(c) : NULL;
+    struct ee_key_entry *e =
+        c->count >= ee_cache_room(c) ? evict_oldest(c) : NULL;
 
     if (e == NULL) {
         e = sqlite3_malloc64(sizeof *e);
@@ -173,6 +192,7 @@ struct ee_key_entry *ee_cache_add(struct ee_cache *c, const char *schema,
     }
     memset(e, 0, sizeof *e);
     e->kek = kek;
+    e->loaded = c->now;
     memcpy(e->schema, schema, strnlen(schema, sizeof e->schema - 1));
     memcpy(e->record.fingerprint, kek->fingerprint, sizeof kek->fingerprint);
     e->next = *bucket;
@@ -186,7 +206,7 @@ void ee_cache_clear(struct ee_cache *c)
 {
     for (int i = 0; i < EE_CACHE_BUCKETS; i++) {
         while (c->buckets[i] != NULL) {
-            remove_entry(c, c->buckets[i]);
+            ee_cache_remove(c, c->buckets[i]);
         }
     }
 }

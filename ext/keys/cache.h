@@ -10,16 +10,21 @@
  * states: those are two entries. Bounded: the least recently used entry goes,
  * in constant time, because with a key for each data subject one goes for each
  * row.
+ *
+ * A loaded key may have an age and a number of uses after which its CMK is
+ * asked again (cache_age.c). They are looked at when a statement execution
+ * first uses the key, and never in the middle: what has begun to read goes on
+ * to its end. When no statement runs that began before, an old key is wiped.
  */
 #ifndef EE_KEYS_CACHE_H
 #define EE_KEYS_CACHE_H
 
+#include "base/secret.h"
 #include "db/statements.h"
 #include "envelope/kek.h"
 #include "keys/record.h"
 #include "keys/subject_record.h"
 
-#define EE_CACHE_MAX     256 /* entries, one arena cell each */
 #define EE_CACHE_BUCKETS 256
 #define EE_NAME_SLOTS    64
 
@@ -53,6 +58,9 @@ struct ee_key_entry {
     struct ee_name_hint current; /* its name's current version */
     uint64_t checked;            /* moment when its key id last led to it */
     uint64_t implicit; /* moment when its subjects might make themselves */
+    int64_t loaded;    /* when its CMK was asked, of a subject its parent's */
+    int64_t retry;     /* not renewed ahead of time before */
+    uint64_t uses;     /* since then */
     unsigned names;    /* name slots that lead to it */
     unsigned pins;     /* in use by a change of keys: not to be freed */
     bool removed;      /* out of the cache, freed with the last pin */
@@ -68,6 +76,29 @@ struct ee_name_slot {
     struct ee_key_entry *entry;
 };
 
+/* All but `bytes` 0: no limit. Times in ms. */
+struct ee_cache_limits {
+    int64_t ttl;     /* age at which a key's CMK is asked again */
+    int64_t refresh; /* so long before, it is tried */
+    uint64_t uses;   /* by rows */
+    size_t bytes;    /* for all entries */
+};
+
+/* What one entry takes, with its arena cell. */
+#define EE_CACHE_ENTRY_BYTES (sizeof(struct ee_key_entry) + EE_CELL_BYTES)
+#define EE_CACHE_LEAST       16 /* entries */
+#define EE_CACHE_DEFAULT     256
+#define EE_CACHE_MOST        4096
+
+/* Since the connection was opened; the process's fork does not reset them. */
+struct ee_cache_counts {
+    uint64_t uses;    /* a key was handed out */
+    uint64_t misses;  /* and had to be unwrapped for it */
+    uint64_t evicted; /* made room for another */
+    uint64_t expired; /* by age or uses */
+    uint64_t renewed; /* ahead of time */
+};
+
 struct ee_cache {
     struct ee_key_entry *buckets[EE_CACHE_BUCKETS];
     struct ee_key_entry *newest;
@@ -75,7 +106,14 @@ struct ee_cache {
     size_t count;
     uint64_t serial; /* the newest slot's */
     struct ee_name_slot names[EE_NAME_SLOTS];
+    struct ee_cache_limits limits;
+    struct ee_cache_counts counts;
+    int64_t now;         /* of the newest moment */
+    int64_t next_expiry; /* no key is expired before */
 };
+
+void ee_cache_init(struct ee_cache *c);
+size_t ee_cache_room(const struct ee_cache *c); /* entries */
 
 /* The entry that the key id led to last, or NULL: absent, or wiped by a fork.
  * Borrowed until the next ee_cache_add() but one. */
@@ -100,6 +138,44 @@ void ee_cache_pin(struct ee_key_entry *entry);
 void ee_cache_unpin(struct ee_key_entry *entry);
 
 void ee_cache_clear(struct ee_cache *c);
+
+/* One row's use of a key. */
+static inline void ee_cache_count_use(struct ee_cache *c,
+                                      struct ee_key_entry *e)
+{
+    c->counts.uses++;
+    if (++e->uses == c->limits.uses) {
+        c->next_expiry = 0; /* the next sweep finds it */
+    }
+}
+
+/* ---- limits: cache_age.c ---- */
+
+/* Takes effect at once; evicts what has no room any more. */
+void ee_cache_set_limits(struct ee_cache *c, struct ee_cache_limits limits);
+
+/* A new moment: what time is it? */
+void ee_cache_tick(struct ee_cache *c);
+
+/* Must a statement that has not used the key yet have it unwrapped again? */
+bool ee_cache_is_expired(const struct ee_cache *c,
+                         const struct ee_key_entry *e);
+/* Is it time to try that, although the key may still be used? */
+bool ee_cache_is_due(const struct ee_cache *c, const struct ee_key_entry *e);
+void ee_cache_not_renewed(const struct ee_cache *c, struct ee_key_entry *e);
+
+/* The same key, unwrapped again; takes kek. loaded: when. */
+void ee_cache_renew(struct ee_cache *c, struct ee_key_entry *e,
+                    struct ee_kek *kek, int64_t loaded);
+
+/* Wipes what is expired. Call it where nothing is borrowed. */
+void ee_cache_sweep(struct ee_cache *c);
+
+/* Takes an entry out, and wipes it once nobody uses it. */
+void ee_cache_remove(struct ee_cache *c, struct ee_key_entry *entry);
+
+/* Removes the least recently used until there are at most `entries`. */
+void ee_cache_make_room(struct ee_cache *c, size_t entries);
 
 /* What the name meant when it was last looked up, or NULL. */
 const struct ee_name_slot *ee_cache_name(struct ee_cache *c, const char *name,

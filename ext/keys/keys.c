@@ -12,6 +12,7 @@ void ee_keys_init(struct ee_keys *k, sqlite3 *db)
     k->db = db;
     k->statements.db = db;
     k->suite = ee_suite_aes.id;
+    ee_cache_init(&k->cache);
     ee_audit_init(&k->audit, &k->statements);
 }
 
@@ -44,7 +45,25 @@ uint64_t ee_keys_now(struct ee_keys *k)
     if (k->audit.pending != NULL) {
         ee_audit_settle(&k->audit);
     }
+    ee_cache_tick(&k->cache);
     return ++k->moment;
+}
+
+uint64_t ee_keys_begin_execution(struct ee_keys *k)
+{
+    const uint64_t now = ee_keys_now(k);
+
+    if (k->running++ == 0 && !k->untracked) {
+        ee_cache_sweep(&k->cache);
+    }
+    return now;
+}
+
+void ee_keys_end_execution(struct ee_keys *k)
+{
+    if (--k->running == 0 && !k->untracked) {
+        ee_cache_sweep(&k->cache);
+    }
 }
 
 void ee_keys_changed(struct ee_keys *k)

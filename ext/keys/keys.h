@@ -44,6 +44,9 @@ struct ee_keys {
     struct ee_statements statements;
     struct ee_cache cache;
     uint64_t moment;  /* the newest one */
+    unsigned running; /* statement executions that have used a key function */
+    bool untracked;   /* one of them could not be kept track of */
+    bool ahead;       /* a key is being renewed before it has to be */
     uint64_t changed; /* the moment of our last own key change */
     /* Keys were changed in a transaction of the application that may be open
      * still. It may be rolled back in the middle of a statement. */
@@ -67,8 +70,13 @@ void ee_keys_clear(struct ee_keys *k); /* wipes */
 /* The engine, made at first use. */
 int ee_keys_ready(struct ee_keys *k, struct ee_error *err) EE_CHECKED;
 
-/* A new moment, for a new statement execution. */
+/* A new moment. */
 uint64_t ee_keys_now(struct ee_keys *k);
+
+/* A new moment, for a new statement execution, and its end. Keys that are
+ * expired (cache.h) are wiped where no execution runs, as far as is known. */
+uint64_t ee_keys_begin_execution(struct ee_keys *k);
+void ee_keys_end_execution(struct ee_keys *k);
 
 /* The key of an envelope, in a state that may open. The entry is borrowed
  * until the next call but one. EE_KEY_UNKNOWN, EE_KEY_STATE, EE_TAMPERED, or

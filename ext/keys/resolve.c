@@ -116,6 +116,9 @@ int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
 
     if (e == NULL || e->is_subject) { /* its own way is the short one */
         rc = ee_subject_for_open(k, key_id, moment, e, out, err);
+        if (rc == EE_OK) {
+            ee_cache_count_use(&k->cache, *out);
+        }
         if (rc != EE_KEY_UNKNOWN) {
             return rc;
         }
@@ -132,6 +135,9 @@ int ee_keys_for_open(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
         rc = ee_keys_refuse_state(e, "", err);
         rc = ee_audit_denied(&k->audit, moment, "open", e->schema, &e->record,
                              rc, err);
+    }
+    if (rc == EE_OK) {
+        ee_cache_count_use(&k->cache, e);
     }
     *out = rc == EE_OK ? e : NULL;
     return rc;
@@ -157,10 +163,11 @@ static int find_current(struct ee_keys *k, const char *name, size_t n,
 }
 
 /* Policy after the cache hit. */
-static int check_seal(struct ee_keys *k, const struct ee_key_entry *e,
+static int check_seal(struct ee_keys *k, struct ee_key_entry *e,
                       uint64_t moment, struct ee_error *err)
 {
     if (ee_keys_may_seal(e)) {
+        ee_cache_count_use(&k->cache, e);
         return EE_OK;
     }
     return ee_audit_denied(&k->audit, moment, "seal", e->schema, &e->record,
@@ -210,6 +217,9 @@ int ee_keys_for_search(struct ee_keys *k, const char *name, size_t n,
         rc = ee_keys_refuse_state(*out, "", err);
         rc = ee_audit_denied(&k->audit, moment, "search", (*out)->schema,
                              &(*out)->record, rc, err);
+    }
+    if (rc == EE_OK) {
+        ee_cache_count_use(&k->cache, *out);
     }
     return rc;
 }

@@ -140,16 +140,17 @@ static int entry_for(struct ee_keys *k, const char *schema,
     struct ee_kek *kek = NULL;
     int rc = EE_OK;
 
-    if (e != NULL && is_same(e, s)) {
+    if (e != NULL && is_same(e, s) && !ee_cache_is_expired(&k->cache, e)) {
         *out = e;
         return EE_OK;
     }
+    k->cache.counts.misses++;
     rc = ee_subject_unwrap_row(k, schema, s, wrapper, &kek, err);
     if (rc != EE_OK) {
         return rc;
     }
-    if (e != NULL) { /* the same key, in another state or under another wrap */
-        ee_kek_free(kek);
+    if (e != NULL) { /* the same key: another state or wrap, or expired */
+        ee_cache_renew(&k->cache, e, kek, wrapper->loaded);
     } else {
         e = ee_cache_add(&k->cache, schema, kek);
     }
@@ -157,6 +158,7 @@ static int entry_for(struct ee_keys *k, const char *schema,
         return ee_fail(err, EE_NOMEM, "out of memory");
     }
     e->is_subject = true;
+    e->loaded = wrapper->loaded;
     ee_subject_describe(&e->record, s, wrapper->record.suite);
     e->manifest.current = e->record.version;
     memcpy(e->subject, s->record, sizeof s->record);
@@ -405,6 +407,9 @@ int ee_subject_for_seal(struct ee_keys *k, const char *name, size_t n,
         rc = ee_keys_refuse_to_seal(*out, err);
         rc = denied(k, moment, "seal", *out, rc, err);
     }
+    if (rc == EE_OK && *out != NULL) {
+        ee_cache_count_use(&k->cache, *out);
+    }
     return rc;
 }
 
@@ -422,5 +427,8 @@ int ee_subject_for_search(struct ee_keys *k, const char *name, size_t n,
     ee_cache_pin(parent);
     rc = find(k, parent, name, n, slash, false, moment, out, err);
     ee_cache_unpin(parent);
+    if (rc == EE_OK && *out != NULL) {
+        ee_cache_count_use(&k->cache, *out);
+    }
     return rc;
 }

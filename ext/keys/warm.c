@@ -11,6 +11,7 @@
 struct id_list {
     uint8_t (*ids)[EE_KEY_ID_BYTES]; /* sqlite3_free() */
     size_t n;
+    size_t room;
     uint32_t min_version; /* of the name's policy */
 };
 
@@ -22,7 +23,7 @@ static int gather(void *arg, const struct ee_key_record *r,
 
     if ((r->state != EE_STATE_ACTIVE && r->state != EE_STATE_DECRYPT_ONLY) ||
         r->version < list->min_version ||
-        list->n >= EE_CACHE_MAX - 1) { /* more would push each other out */
+        list->n >= list->room) { /* more would push each other out */
         return EE_OK;
     }
     bigger = sqlite3_realloc64(list->ids, (list->n + 1) * sizeof *list->ids);
@@ -37,7 +38,7 @@ static int gather(void *arg, const struct ee_key_record *r,
 int ee_keys_warm(struct ee_keys *k, const char *name, size_t n, uint64_t moment,
                  struct ee_key_entry **out, struct ee_error *err)
 {
-    struct id_list list = {NULL, 0, 0};
+    struct id_list list = {.room = ee_cache_room(&k->cache) - 1};
     struct ee_key_entry *e = NULL;
     int rc = ee_keys_for_search(k, name, n, moment, out, err);
 

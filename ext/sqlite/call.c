@@ -30,25 +30,45 @@ struct ee_call ee_call(sqlite3_context *ctx, const char *function)
 #define REMEMBERED_MAX 16
 
 struct execution {
+    struct ee_keys *keys;
     uint64_t moment;
     unsigned remembered; /* constant arguments */
 };
 
+/* SQLite calls it when the execution ends, or at once when it has no memory. */
+static void end_execution(void *arg)
+{
+    struct execution *kept = arg;
+
+    ee_keys_end_execution(kept->keys);
+    sqlite3_free(kept);
+}
+
+/* One that is not kept has ended for us, and begins again with the next look,
+ * while the function may hold a key: then nothing is wiped. */
+static uint64_t begin_execution(const struct ee_call *call)
+{
+    struct ee_keys *keys = &call->conn->keys;
+    const uint64_t now = ee_keys_begin_execution(keys);
+    struct execution *kept = sqlite3_malloc64(sizeof *kept);
+
+    keys->untracked = true;
+    if (kept == NULL) {
+        ee_keys_end_execution(keys);
+        return now;
+    }
+    *kept = (struct execution){.keys = keys, .moment = now};
+    sqlite3_set_auxdata(call->ctx, STATEMENT_SLOT, kept, end_execution);
+    keys->untracked = sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT) == NULL;
+    return now;
+}
+
 uint64_t ee_call_moment(const struct ee_call *call)
 {
-    struct execution *kept = sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
-    uint64_t now = 0;
+    const struct execution *kept =
+        sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
 
-    if (kept != NULL) {
-        return kept->moment;
-    }
-    now = ee_keys_now(&call->conn->keys);
-    kept = sqlite3_malloc64(sizeof *kept);
-    if (kept != NULL) {
-        *kept = (struct execution){.moment = now};
-        sqlite3_set_auxdata(call->ctx, STATEMENT_SLOT, kept, sqlite3_free);
-    }
-    return now;
+    return kept != NULL ? kept->moment : begin_execution(call);
 }
 
 bool ee_call_may_remember(const struct ee_call *call)

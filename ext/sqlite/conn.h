@@ -31,6 +31,16 @@ enum ee_entry {
     EE_ENTRY_SCHEMA    /* sqlite3_envelope_schema_init() */
 };
 
+/* The settings of cache_settings.c, and how long their values may be. */
+enum ee_cache_setting {
+    EE_CACHE_TTL,
+    EE_CACHE_REFRESH,
+    EE_CACHE_USES,
+    EE_CACHE_BYTES,
+    EE_CACHE_SETTINGS
+};
+#define EE_SHOWN_MAX 24
+
 struct ee_conn {
     struct ee_conn *next; /* in the registry */
     sqlite3 *db;
@@ -39,7 +49,8 @@ struct ee_conn {
     unsigned dropped;    /* privileges given up, bits of privilege.h */
     bool is_utf8;        /* and so every statement is compiled for it */
     struct ee_keys keys;
-    bool padding;            /* new envelopes are padded */
+    bool padding; /* new envelopes are padded */
+    char cache_shown[EE_CACHE_SETTINGS][EE_SHOWN_MAX]; /* empty: off */
     struct ee_opened opened; /* buffers of opened values */
     /* scratch for contexts; grows, never shrinks */
     uint8_t *scratch;

@@ -2,6 +2,7 @@
  *
  * fn_policy.c: envelope_key_set_policy().
  */
+#include "base/text.h"
 #include "sqlite/call.h"
 #include "sqlite/functions.h"
 
@@ -10,45 +11,20 @@
 #define DAY      86400u
 #define DAYS_MAX 36500u
 
-/* Digits only, so that no sign, space or second unit slips in. */
-static bool read_number(const char *text, size_t n, uint64_t max, uint64_t *out)
-{
-    uint64_t v = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return false;
-        }
-        v = v * 10 + (uint64_t)(text[i] - '0');
-        if (v > max) {
-            return false;
-        }
-    }
-    *out = v;
-    return n > 0 && v > 0;
-}
-
 static int read_time(struct ee_bytes text, uint64_t *out, struct ee_error *err)
 {
-    const char *p = (const char *)text.p;
-    const char unit = text.n > 0 ? p[text.n - 1] : '\0';
-    const uint64_t seconds = unit == 'd' ? DAY : unit == 'h' ? 3600 : 1;
-
-    if ((unit != 'd' && unit != 'h' && unit != 's') ||
-        !read_number(p, text.n - 1, DAYS_MAX * DAY / seconds, out)) {
-        return ee_fail(err, EE_MISUSE,
-                       "rotate_after is a number of days, hours or seconds, "
-                       "such as '90d', '12h' or '60s', up to '%ud', or 'off'",
-                       DAYS_MAX);
-    }
-    *out *= seconds;
-    return EE_OK;
+    return ee_duration((const char *)text.p, text.n, DAYS_MAX * DAY, out)
+               ? EE_OK
+               : ee_fail(err, EE_MISUSE,
+                         "rotate_after is a number of days, hours or seconds, "
+                         "such as '90d', '12h' or '60s', up to '%ud', or 'off'",
+                         DAYS_MAX);
 }
 
 static int read_version(struct ee_bytes text, uint64_t *out,
                         struct ee_error *err)
 {
-    return read_number((const char *)text.p, text.n, UINT32_MAX, out)
+    return ee_number((const char *)text.p, text.n, UINT32_MAX, out)
                ? EE_OK
                : ee_fail(err, EE_MISUSE,
                          "min_version is a version of the key, such as 2, or "
@@ -57,7 +33,7 @@ static int read_version(struct ee_bytes text, uint64_t *out,
 
 static int read_seals(struct ee_bytes text, uint64_t *out, struct ee_error *err)
 {
-    return read_number((const char *)text.p, text.n, EE_ROTATE_SEALS_MAX, out)
+    return ee_number((const char *)text.p, text.n, EE_ROTATE_SEALS_MAX, out)
                ? EE_OK
                : ee_fail(err, EE_MISUSE,
                          "rotate_seals is a number of sealed values, such as "
@@ -93,7 +69,9 @@ static int read_value(sqlite3_value *arg, enum ee_policy_kind kind,
     if (sqlite3_value_type(arg) == SQLITE_INTEGER) {
         text.p = sqlite3_value_text(arg);
         text.n = (size_t)sqlite3_value_bytes(arg);
-        rc = text.p != NULL ? EE_OK : ee_fail(err, EE_NOMEM, "out of memory");
+        if (text.p == NULL) {
+            return ee_fail(err, EE_NOMEM, "out of memory");
+        }
     } else {
         rc = ee_call_text(arg, "the value", &text, err);
     }

@@ -255,6 +255,10 @@ static const struct scenario scenarios[] = {
      "SELECT envelope_key_rewrap('pii/1'); " OPENED, "a"},
     {"settings", SEALED, "SELECT envelope_config('padding', 'on')", OPENED,
      "a"},
+    {"a key that is used up", SEALED,
+     "SELECT envelope_config('cache_uses', '1'), envelope_config('cache_ttl',"
+     " '60s'); " OPENED "; SELECT envelope_rewrap(c) FROM t; " OPENED,
+     OPENED, "a"},
     {"trust", SEALED,
      "SELECT envelope_config('cmks', ' keyring:t.db.keyring  keyring:x ');"
      "SELECT envelope_config('open_keys', 'pii  main:pay');"
