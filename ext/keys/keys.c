@@ -4,6 +4,8 @@
  */
 #include "keys/keys.h"
 
+#include "provider/provider.h"
+
 #include <string.h>
 
 void ee_keys_init(struct ee_keys *k, sqlite3 *db)
@@ -12,6 +14,7 @@ void ee_keys_init(struct ee_keys *k, sqlite3 *db)
     k->db = db;
     k->statements.db = db;
     k->suite = ee_suite_aes.id;
+    k->provider_timeout = EE_PROVIDER_TIMEOUT_MS;
     ee_cache_init(&k->cache);
     ee_audit_init(&k->audit, &k->statements);
 }

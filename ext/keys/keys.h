@@ -8,12 +8,13 @@
  * seen by the next statement, at the cost of one look-up for each.
  *
  * files: resolve.c (name or id to a checked entry), schemas.c (the databases
- * to look in), load.c (unwrap by a provider), warm.c (all versions of a name),
- * verify.c (tags), create.c, rotate.c, state.c, destroy.c, rewrap.c (new
- * wraps), write.c (the transaction around a change), change.c (what changes
- * share), policy.c (what states allow), policy_change.c and policy_store.c
- * (what a name's owner laid down), trust.h (what the database may not decide).
- * audit.h is told of all they do. Keys of data subjects are apart: subject.h.
+ * to look in), fetch.c (from the cache, or not), load.c (unwrap by a provider),
+ * warm.c (all versions of a name), verify.c (tags), create.c, rotate.c,
+ * state.c, destroy.c, rewrap.c (new wraps), write.c (the transaction around a
+ * change), change.c (what changes share), policy.c (what states allow),
+ * policy_change.c and policy_store.c (what a name's owner laid down), trust.h
+ * (what the database may not decide). audit.h is told of all they do. Keys of
+ * data subjects are apart: subject.h.
  */
 #ifndef EE_KEYS_KEYS_H
 #define EE_KEYS_KEYS_H
@@ -60,6 +61,7 @@ struct ee_keys {
     uint8_t suite;              /* of keys made by create */
     bool refuse_in_transaction; /* no provider call inside a write */
     bool allow_partial;         /* a CMK that cannot be reached may wait */
+    int64_t provider_timeout;   /* ms that a provider operation may wait */
     struct ee_attempts attempts;
     struct ee_trust trust;
 };

@@ -68,6 +68,7 @@ int ee_session_open(struct ee_session *session, struct ee_keys *k,
     session->env.may_prompt = !writing && !k->ahead;
     session->env.interrupted = ee_session_interrupted;
     session->env.interrupted_arg = k;
+    session->env.timeout_ms = k->provider_timeout;
     return find_base_dir(session, k->db, schema, err);
 }
 

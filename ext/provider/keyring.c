@@ -106,6 +106,7 @@ static int make_if_missing(struct keyring_provider *kp,
     }
     rc = ee_secret_to_create(secret, k->path.shown, env->may_prompt, err);
     if (rc == EE_OK) {
+        ee_wait_begin(&k->wait); /* somebody may have typed */
         rc = ee_keyring_make(k, *secret, kp->name, salt, err);
     }
     return rc;
@@ -131,6 +132,7 @@ static int unlock(struct keyring_provider *kp,
     if (*secret == NULL) {
         rc = ee_secret_to_open(secret, image.kind, k->path.shown,
                                env->may_prompt, err);
+        ee_wait_begin(&k->wait); /* somebody may have typed */
     }
     if (rc == EE_OK &&
         !(k->keys->live && ee_equal(salt, image.salt, sizeof image.salt))) {
@@ -153,6 +155,17 @@ static int unlock(struct keyring_provider *kp,
     return rc;
 }
 
+static void begin_waiting(struct ee_keyring *k,
+                          const struct ee_provider_env *env)
+{
+    k->wait.timeout_ms =
+        env->timeout_ms > 0 ? env->timeout_ms : EE_PROVIDER_TIMEOUT_MS;
+    k->wait.interrupted = env->interrupted;
+    k->wait.interrupted_arg = env->interrupted_arg;
+    k->store.wait = &k->wait;
+    ee_wait_begin(&k->wait);
+}
+
 static int keyring_open(struct ee_provider **out, const struct ee_cmk_uri *uri,
                         const struct ee_provider_env *env, struct ee_error *err)
 {
@@ -167,6 +180,7 @@ static int keyring_open(struct ee_provider **out, const struct ee_cmk_uri *uri,
         rc = err->code;
         goto out;
     }
+    begin_waiting(k, env);
     rc = ee_keyring_resolve(&k->path, uri->path, env->base_dir, err);
     if (rc == EE_OK) {
         rc = make_if_missing(kp, env, &secret, salt, err);
@@ -195,8 +209,10 @@ static int keyring_wrap(struct ee_provider *p, uint8_t *wrapped,
     struct ee_keyring *k = &kp->keyring;
     struct ee_keyring_image image;
     const struct ee_cmk *cmk = NULL;
-    int rc = ee_keyring_read(k, &image, err);
+    int rc = EE_OK;
 
+    ee_wait_begin(&k->wait);
+    rc = ee_keyring_read(k, &image, err);
     if (rc != EE_OK) {
         return rc;
     }
@@ -259,8 +275,10 @@ static int keyring_unwrap(struct ee_provider *p, uint8_t *payload,
     struct ee_keyring *k = &kp->keyring;
     struct ee_keyring_image image;
     const struct ee_cmk *cmk = NULL;
-    int rc = ee_keyring_read(k, &image, err);
+    int rc = EE_OK;
 
+    ee_wait_begin(&k->wait);
+    rc = ee_keyring_read(k, &image, err);
     if (rc == EE_OK) {
         rc = find_version(kp, &image, wrapped, &cmk, err);
     }
@@ -275,6 +293,7 @@ static int keyring_unwrap(struct ee_provider *p, uint8_t *payload,
 static int keyring_rotate(struct ee_provider *p, uint32_t *version,
                           struct ee_error *err)
 {
+    ee_wait_begin(&self(p)->keyring.wait);
     return ee_keyring_add(&self(p)->keyring, self(p)->name, false, version,
                           err);
 }
@@ -282,6 +301,7 @@ static int keyring_rotate(struct ee_provider *p, uint32_t *version,
 static int keyring_destroy(struct ee_provider *p, uint32_t version,
                            struct ee_error *err)
 {
+    ee_wait_begin(&self(p)->keyring.wait);
     return ee_keyring_destroy(&self(p)->keyring, self(p)->name, version, err);
 }
 

@@ -17,6 +17,7 @@
 struct ee_keyring {
     struct ee_file_path path;
     struct ee_keyring_store store;
+    struct ee_wait wait; /* the store's */
     struct ee_ossl ossl;
     struct ee_keyring_keys *keys; /* secret: an arena cell */
 };

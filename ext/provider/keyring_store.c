@@ -44,6 +44,17 @@ static int fail_damaged(struct ee_keyring_store *s, struct ee_error *err)
                    s->keyring);
 }
 
+static int fail_locked(const struct ee_keyring_store *s, struct ee_error *err)
+{
+    if (s->wait != NULL && s->wait->was_interrupted) {
+        return ee_fail(err, EE_INTERRUPTED, "interrupted");
+    }
+    return ee_fail(err, EE_BUSY,
+                   "keyring %s is locked by another process: try again (the "
+                   "setting provider_timeout says for how long to wait)",
+                   s->keyring);
+}
+
 int ee_keyring_store_fail(struct ee_keyring_store *s, int rc,
                           struct ee_error *err)
 {
@@ -54,8 +65,7 @@ int ee_keyring_store_fail(struct ee_keyring_store *s, int rc,
         return ee_fail(err, EE_NOMEM, "out of memory for keyring %s", k);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return ee_fail(err, EE_BUSY,
-                       "keyring %s is locked by another process: try again", k);
+        return fail_locked(s, err);
     case SQLITE_FULL:
         return ee_fail(err, EE_IO,
                        "the disk of keyring %s is full; the keyring is "
@@ -113,6 +123,11 @@ static int finish(struct ee_keyring_store *s, sqlite3_stmt *stmt, int bound,
     return sqlite3_changes(s->db) == 1 ? EE_OK : fail_damaged(s, err);
 }
 
+static int on_busy(void *wait, int round)
+{
+    return ee_wait_on(wait, round);
+}
+
 /* "unix" by name: the host's default VFS may not lock, or not sync. EXTRA
  * syncs the folder after a journal is deleted: without that a power failure
  * could take back a new CMK under which keys were wrapped already. */
@@ -126,7 +141,9 @@ static int open_database(struct ee_keyring_store *s, const char *file,
 
     if (rc == SQLITE_OK) {
         (void)sqlite3_extended_result_codes(s->db, 1);
-        (void)sqlite3_busy_timeout(s->db, 5000);
+        if (s->wait != NULL) {
+            (void)sqlite3_busy_handler(s->db, on_busy, s->wait);
+        }
         (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
         (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);

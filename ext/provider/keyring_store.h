@@ -9,12 +9,15 @@
 #define EE_PROVIDER_KEYRING_STORE_H
 
 #include "base/status.h"
+#include "base/wait.h"
 #include "db/sql.h"
 #include "provider/keyring_image.h"
 
 struct ee_keyring_store {
     sqlite3 *db;
-    const char *keyring; /* names it in messages; borrowed */
+    const char *keyring;  /* names it in messages; borrowed */
+    struct ee_wait *wait; /* for locks; NULL: not at all. Set before opening,
+                             begun anew for each operation; borrowed */
 };
 
 /* Opens an existing file and checks that it is a keyring. */

@@ -17,6 +17,8 @@
 #define EE_PAYLOAD_BYTES   64 /* KEK, then name secret S: FORMAT section 8 */
 #define EE_CMK_WRAPPED_MAX 8192
 
+#define EE_PROVIDER_TIMEOUT_MS 5000
+
 /* What a provider may know of the session that calls it. Borrowed. */
 struct ee_provider_env {
     const char *base_dir; /* a relative path in a URI starts here; NULL: cwd */
@@ -25,7 +27,8 @@ struct ee_provider_env {
     /* Has the caller been interrupted? Ask at least every 50 ms of waiting. */
     bool (*interrupted)(void *arg); /* NULL: never */
     void *interrupted_arg;
-    bool may_prompt; /* a terminal may be asked for a passphrase */
+    int64_t timeout_ms; /* that one operation may wait; 0: the default */
+    bool may_prompt;    /* a terminal may be asked for a passphrase */
 };
 
 struct ee_provider;

@@ -38,9 +38,7 @@ static struct ee_conn *conn_new(sqlite3 *db)
         memset(conn, 0, sizeof *conn);
         conn->db = db;
         ee_keys_init(&conn->keys, db);
-        (void)sqlite3_snprintf(
-            EE_SHOWN_MAX, conn->cache_shown[EE_CACHE_BYTES], "%llu",
-            (unsigned long long)conn->keys.cache.limits.bytes);
+        ee_limits_init(conn);
     }
     return conn;
 }

@@ -31,13 +31,14 @@ enum ee_entry {
     EE_ENTRY_SCHEMA    /* sqlite3_envelope_schema_init() */
 };
 
-/* The settings of cache_settings.c, and how long their values may be. */
-enum ee_cache_setting {
-    EE_CACHE_TTL,
-    EE_CACHE_REFRESH,
-    EE_CACHE_USES,
-    EE_CACHE_BYTES,
-    EE_CACHE_SETTINGS
+/* The settings of limit_settings.c, and how long their values may be. */
+enum ee_limit {
+    EE_LIMIT_TTL,
+    EE_LIMIT_REFRESH,
+    EE_LIMIT_USES,
+    EE_LIMIT_BYTES,
+    EE_LIMIT_TIMEOUT,
+    EE_LIMITS
 };
 #define EE_SHOWN_MAX 24
 
@@ -49,13 +50,19 @@ struct ee_conn {
     unsigned dropped;    /* privileges given up, bits of privilege.h */
     bool is_utf8;        /* and so every statement is compiled for it */
     struct ee_keys keys;
-    bool padding; /* new envelopes are padded */
-    char cache_shown[EE_CACHE_SETTINGS][EE_SHOWN_MAX]; /* empty: off */
+    bool padding;                        /* new envelopes are padded */
+    char shown[EE_LIMITS][EE_SHOWN_MAX]; /* limits; empty: off */
+    uint64_t seals; /* rows that were, since the connection was opened */
+    uint64_t opens;
+    uint64_t rewraps;
     struct ee_opened opened; /* buffers of opened values */
     /* scratch for contexts; grows, never shrinks */
     uint8_t *scratch;
     size_t scratch_size;
 };
+
+/* limit_settings.c: what the limits are at first. */
+void ee_limits_init(struct ee_conn *conn);
 
 /* The state of db, made when it has none. The caller holds one reference.
  * NULL when out of memory. */

@@ -90,7 +90,7 @@ static const struct ee_setting *const families[] = {
     general_settings,
     ee_trust_settings,
     ee_audit_settings,
-    ee_cache_settings,
+    ee_limit_settings,
     NULL,
 };
 

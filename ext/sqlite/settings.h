@@ -25,7 +25,7 @@ struct ee_setting {
 
 extern const struct ee_setting ee_trust_settings[]; /* fn_trust.c */
 extern const struct ee_setting ee_audit_settings[]; /* audit_settings.c */
-extern const struct ee_setting ee_cache_settings[]; /* cache_settings.c */
+extern const struct ee_setting ee_limit_settings[]; /* limit_settings.c */
 
 /* Settings from the environment, when the connection's state is made. */
 int ee_config_from_environment(struct ee_conn *conn,

@@ -199,7 +199,7 @@ static int names_with(const char *part)
 static void journal_of_change(mode_t mask)
 {
     static const uint8_t mac[EE_MAC_BYTES] = {1};
-    struct ee_keyring_store s;
+    struct ee_keyring_store s = {.db = NULL};
     bool open =
         ee_keyring_store_open(&s, ring_path("m.keyring"), "m", &err) == EE_OK &&
         ee_keyring_store_begin(&s, &err) == EE_OK &&
@@ -217,7 +217,7 @@ static void modes_of_making(mode_t mask)
 {
     struct ee_keyring_image image = {.kind = EE_SECRET_KEYFILE};
     struct ee_file_path path;
-    struct ee_keyring_store s;
+    struct ee_keyring_store s = {.db = NULL};
     char temp[EE_FILE_PATH_MAX];
     char journal[EE_FILE_PATH_MAX + 16];
     struct stat st;
@@ -261,7 +261,7 @@ static void umasks(void)
 static void locks(void)
 {
     struct ee_provider *p = NULL;
-    struct ee_keyring_store s;
+    struct ee_keyring_store s = {.db = NULL};
     const char *file = ring_path("app.keyring");
     int status = -1;
     bool begun = ee_keyring_store_open(&s, file, "app", &err) == EE_OK &&
@@ -271,10 +271,9 @@ static void locks(void)
        "opens while another connection writes");
     ee_provider_close(p);
     if (fork() == 0) {
-        struct ee_keyring_store other;
+        struct ee_keyring_store other = {.db = NULL};
 
         _exit(ee_keyring_store_open(&other, file, "app", &err) == EE_OK &&
-                      sqlite3_busy_timeout(other.db, 0) == SQLITE_OK &&
                       ee_keyring_store_begin(&other, &err) == EE_BUSY
                   ? 0
                   : 1);
