@@ -116,3 +116,27 @@ void ee_attempts_note(struct ee_attempts *a, const char *cmk, int rc)
             ee_monotonic_ms() + pause_after(a->slots[i].failures);
     }
 }
+
+static void add_call(struct ee_call_counts *c, enum ee_call_kind kind, int rc,
+                     int64_t ms)
+{
+    *(kind == EE_CALL_WRAP ? &c->wraps : &c->unwraps) += 1;
+    c->ms += ms;
+    c->longest_ms = ms > c->longest_ms ? ms : c->longest_ms;
+    if (rc != EE_OK) {
+        c->errors++;
+        c->last_error = rc;
+    }
+}
+
+void ee_attempts_count(struct ee_attempts *a, const char *cmk,
+                       enum ee_call_kind kind, int rc, int64_t began)
+{
+    const int64_t ms = ee_monotonic_ms() - began;
+    const int i = slot_for(a, cmk);
+
+    add_call(&a->total, kind, rc, ms);
+    if (i >= 0) {
+        add_call(&a->slots[i].calls, kind, rc, ms);
+    }
+}

@@ -92,8 +92,8 @@ struct ee_cache_limits {
 
 /* Since the connection was opened; the process's fork does not reset them. */
 struct ee_cache_counts {
-    uint64_t uses;    /* a key was handed out */
-    uint64_t misses;  /* and had to be unwrapped for it */
+    uint64_t hits;    /* uses of a key, but for the first after a load */
+    uint64_t misses;  /* a key had to be unwrapped */
     uint64_t evicted; /* made room for another */
     uint64_t expired; /* by age or uses */
     uint64_t renewed; /* ahead of time */
@@ -143,7 +143,7 @@ void ee_cache_clear(struct ee_cache *c);
 static inline void ee_cache_count_use(struct ee_cache *c,
                                       struct ee_key_entry *e)
 {
-    c->counts.uses++;
+    c->counts.hits += e->uses > 0 ? 1 : 0;
     if (++e->uses == c->limits.uses) {
         c->next_expiry = 0; /* the next sweep finds it */
     }

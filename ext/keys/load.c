@@ -2,6 +2,7 @@
  *
  * load.c: brings a KEK from its wraps into the arena, through a provider.
  */
+#include "base/clock.h"
 #include "base/secret.h"
 #include "keys/keys.h"
 #include "keys/session.h"
@@ -22,6 +23,7 @@ int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
 {
     struct ee_session session;
     struct ee_provider *p = NULL;
+    const int64_t began = ee_monotonic_ms();
     int rc =
         ee_session_open_cmk(&session, k, call->schema, call->uri, false, err);
 
@@ -30,6 +32,8 @@ int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
         if (rc == EE_OK) {
             rc = ee_provider_unwrap(p, payload, wrapped, call->context, err);
         }
+        ee_attempts_count(&k->attempts, call->uri->text, EE_CALL_UNWRAP, rc,
+                          began);
         ee_provider_close(p);
         ee_session_close(&session);
     } else if (rc != EE_DENIED) {
@@ -223,6 +227,7 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
                     struct ee_error *err)
 {
     const char *uri = call->uri->text;
+    int64_t began = ee_monotonic_ms();
     struct ee_session session;
     struct ee_provider *p = NULL;
     int rc = ee_session_open_cmk(&session, k, call->schema, call->uri,
@@ -239,12 +244,15 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
         rc = ee_provider_wrap(p, wrapped, wrapped_len, payload, call->context,
                               err);
     }
+    ee_attempts_count(&k->attempts, uri, EE_CALL_WRAP, rc, began);
     rc = ee_audit_call(&k->audit, "wrap", call->schema, call->record, uri, rc,
                        err);
     if (rc == EE_OK && (mode & EE_WRAP_VERIFY) != 0 &&
         ee_provider_can_unwrap(p)) {
+        began = ee_monotonic_ms();
         rc = check_wrap(p, payload, ee_bytes(wrapped, *wrapped_len),
                         call->context, err);
+        ee_attempts_count(&k->attempts, uri, EE_CALL_UNWRAP, rc, began);
         rc = ee_audit_call(&k->audit, "unwrap", call->schema, call->record, uri,
                            rc, err);
     }
@@ -278,122 +286,4 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
         rc = ee_trust_name(k, schema, stored, err);
     }
     return rc;
-}
-
-/* The entry may already hold this verified record: then nothing changed. */
-static int check_entry(struct ee_keys *k, const struct ee_key_record *r,
-                       const struct ee_key_manifest *m, struct ee_key_entry *e,
-                       struct ee_error *err)
-{
-    struct ee_key_record record;
-    struct ee_key_manifest manifest;
-    int rc = EE_OK;
-
-    if (ee_record_same(&e->record, r) && ee_manifest_same(&e->manifest, m)) {
-        return EE_OK;
-    }
-    rc = ee_keys_verify(k, e->schema, e->kek, &record, &manifest, err);
-    if (rc == EE_OK) {
-        e->record = record;
-        e->manifest = manifest;
-        /* the count may have begun anew, without what is left here */
-        e->seals = (struct ee_seal_block){.left = 0};
-    }
-    return rc;
-}
-
-/* A key that may be used no longer is unwrapped again, or else stays expired:
- * statements that began before go on with it, and the last one wipes it. */
-static int renew(struct ee_keys *k, const struct ee_key_record *r,
-                 struct ee_key_entry *e, struct ee_error *err)
-{
-    struct ee_kek *kek = NULL;
-    const int rc = ee_keys_unwrap(k, e->schema, r, &kek, err);
-
-    if (rc == EE_OK) {
-        ee_cache_renew(&k->cache, e, kek, k->cache.now);
-    }
-    return rc;
-}
-
-/* The same ahead of time. Nobody is asked for a passphrase, and no write lock
- * waits for it. Failing is no error: the key has time left. */
-static void renew_ahead(struct ee_keys *k, const struct ee_key_record *r,
-                        struct ee_key_entry *e)
-{
-    struct ee_error ignored;
-
-    if (sqlite3_txn_state(k->db, NULL) == SQLITE_TXN_WRITE) {
-        return;
-    }
-    k->ahead = true;
-    if (renew(k, r, e, &ignored) == EE_OK) {
-        k->cache.counts.renewed++;
-    } else {
-        ee_cache_not_renewed(&k->cache, e);
-    }
-    k->ahead = false;
-}
-
-/* *out: the entry of a record just read, not verified yet. */
-static int find_or_unwrap(struct ee_keys *k, const char *schema,
-                          const struct ee_key_record *r,
-                          struct ee_key_entry **out, struct ee_error *err)
-{
-    struct ee_key_entry *e = ee_cache_find(&k->cache, schema, r->fingerprint);
-    struct ee_kek *kek = NULL;
-    int rc = EE_OK;
-
-    if (e != NULL && ee_cache_is_expired(&k->cache, e)) {
-        k->cache.counts.misses++;
-        rc = renew(k, r, e, err);
-    } else if (e != NULL && ee_cache_is_due(&k->cache, e)) {
-        renew_ahead(k, r, e);
-    } else if (e == NULL) {
-        k->cache.counts.misses++;
-        rc = ee_keys_unwrap(k, schema, r, &kek, err);
-        e = rc == EE_OK ? ee_cache_add(&k->cache, schema, kek) : NULL;
-        if (rc == EE_OK && e == NULL) {
-            rc = ee_fail(err, EE_NOMEM, "out of memory");
-        }
-    }
-    *out = rc == EE_OK ? e : NULL;
-    return rc;
-}
-
-static int load(struct ee_keys *k, const char *schema,
-                const struct ee_key_record *r, const struct ee_key_manifest *m,
-                struct ee_key_entry **out, struct ee_error *err)
-{
-    struct ee_key_entry *e = NULL;
-    int rc = ee_keys_ready(k, err);
-
-    *out = NULL;
-    if (rc == EE_OK) {
-        rc = find_or_unwrap(k, schema, r, &e, err);
-    }
-    if (rc == EE_OK) {
-        rc = check_entry(k, r, m, e, err);
-    }
-    if (rc == EE_OK && e->record.state == EE_STATE_DESTROYED) {
-        rc = ee_keys_destroyed(&e->record, err);
-        ee_cache_forget(&k->cache, schema, r->fingerprint);
-    }
-    if (rc == EE_OK) {
-        rc = ee_trust_check(k, e, err);
-    }
-    *out = rc == EE_OK ? e : NULL;
-    return rc;
-}
-
-/* Whoever altered the tables is not here to be told: the audit log is. */
-int ee_keys_load(struct ee_keys *k, const char *schema,
-                 const struct ee_key_record *r, const struct ee_key_manifest *m,
-                 struct ee_key_entry **out, struct ee_error *err)
-{
-    const int rc = load(k, schema, r, m, out, err);
-
-    return rc == EE_TAMPERED ? ee_audit_denied(&k->audit, k->moment, "verify",
-                                               schema, r, rc, err)
-                             : rc;
 }

@@ -115,6 +115,9 @@ static int register_all(struct ee_conn *conn, enum ee_entry entry)
     if (rc == SQLITE_OK) {
         rc = ee_register_audit_table(conn);
     }
+    if (rc == SQLITE_OK) {
+        rc = ee_register_stats_tables(conn);
+    }
     for (size_t i = 0;
          rc == SQLITE_OK && i < sizeof families / sizeof families[0]; i++) {
         rc = register_family(conn, families[i], entry);

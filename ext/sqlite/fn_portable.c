@@ -110,6 +110,7 @@ static int open_and_seal(const struct ee_call *call, const struct source *from,
     rc = ee_open(&call->conn->keys.engine, from->kek, scratch, &value, e,
                  &context);
     if (rc == EE_OK) {
+        call->conn->opens++;
         rc = seal_again(call, from, to, e, &context, &value, err);
         ee_value_wipe(&value);
     } else {

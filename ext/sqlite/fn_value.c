@@ -61,6 +61,7 @@ static int open_envelope(const struct ee_call *call,
         ee_opened_put(scratch);
         return ee_call_fail_auth(key, err);
     }
+    call->conn->opens++;
     ee_call_result_opened(call, &value, scratch);
     return EE_OK;
 }
@@ -140,6 +141,7 @@ static int rewrap_envelope(const struct ee_call *call,
     memcpy(out, blob.p, blob.n);
     rc = ee_rewrap(&keys->engine, from->kek, to->kek, out, e);
     if (rc == EE_OK) {
+        call->conn->rewraps++;
         sqlite3_result_blob64(call->ctx, out, blob.n, sqlite3_free);
         return EE_OK;
     }

@@ -40,5 +40,7 @@ extern const struct ee_function ee_drop_functions[];     /* fn_drop.c */
 int ee_register_keys_table(struct ee_conn *conn);
 /* vtab_audit.c */
 int ee_register_audit_table(struct ee_conn *conn);
+/* vtab_stats.c */
+int ee_register_stats_tables(struct ee_conn *conn);
 
 #endif

@@ -107,6 +107,7 @@ int ee_seal_result(const struct ee_call *call, struct ee_key_entry *key,
         sqlite3_free(out);
         return ee_fail(err, rc, "the value could not be sealed");
     }
+    call->conn->seals++;
     /* frees out and reports "string or blob too big" beyond SQLite's limit */
     sqlite3_result_blob64(call->ctx, out, n, sqlite3_free);
     return EE_OK;
