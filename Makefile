@@ -64,6 +64,9 @@ COMPILER = $(CLANG)
 else ifeq ($(VARIANT),asan)
 TUNE     = -O1 -g $(SANITIZE)
 HARDEN   =
+else ifeq ($(VARIANT),tsan)
+TUNE     = -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+HARDEN   =
 else ifeq ($(VARIANT),fuzz)
 COMPILER = $(CLANG)
 TUNE     = -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link
@@ -128,6 +131,8 @@ HOST_HELP := $(sort $(filter-out $(HOST_SRC),$(wildcard tests/hosts/*.c))) \
 # programs that the tests in Python call; they find them through EE_TOOLS
 TOOL_SRC  := $(sort $(wildcard tests/tools/*.c))
 FUZZ_SRC  := $(sort $(wildcard tests/fuzz/*.c))
+# programs of many threads, for ThreadSanitizer
+RACE_SRC  := $(sort $(wildcard tests/race/*.c))
 # bench/ext_*.c are loadable extensions of their own, the rest are programs
 BENCH_EXT := $(sort $(wildcard bench/ext_*.c))
 # those with a header are linked into all of the programs
@@ -141,11 +146,13 @@ HOST      := $(call prog,$(filter-out tests/hosts/big_%,$(HOST_SRC)))
 BIG       := $(call prog,$(filter tests/hosts/big_%,$(HOST_SRC)))
 TOOL      := $(call prog,$(TOOL_SRC))
 FUZZ      := $(call prog,$(FUZZ_SRC))
+RACE      := $(call prog,$(RACE_SRC))
 BENCH     := $(call prog,$(BENCH_SRC))
 BENCH_SO  := $(BENCH_EXT:%.c=$(OUT)/%.so)
 HELP_OBJ  := $(HELP_SRC:%.c=$(OUT)/%.o)
 TEST_OBJ  := $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(HELP_SRC) $(FAULT_SRC) \
-               $(HOST_SRC) $(HOST_HELP) $(TOOL_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(BENCH_HELP) $(BENCH_EXT))
+               $(HOST_SRC) $(HOST_HELP) $(TOOL_SRC) $(FUZZ_SRC) $(RACE_SRC) \
+               $(BENCH_SRC) $(BENCH_HELP) $(BENCH_EXT))
 OBJ       := $(SO_OBJ) $(CORE_OBJ) $(TEST_OBJ)
 
 FORMATTED := $(wildcard $(foreach d,ext/*/ ext/ tests/*/ bench/,$d*.c $d*.h))
@@ -181,7 +188,7 @@ $(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	$(call say,CC)$(COMPILE) -Wno-unused-result -DSQLITE_CORE -Itests -Itests/unit \
 	    -MMD -MP -c -o $@ $<
 
-$(UNIT) $(FAULT): $(OUT)/%: $(OUT)/%.o $(HELP_OBJ) $(CORE_OBJ)
+$(UNIT) $(FAULT) $(RACE): $(OUT)/%: $(OUT)/%.o $(HELP_OBJ) $(CORE_OBJ)
 	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
 
 $(HOST) $(BIG): $(OUT)/%: $(OUT)/%.o $(HOST_HELP:%.c=$(OUT)/%.o)
@@ -296,6 +303,17 @@ MEMCHECK = $(VALGRIND) -q --error-exitcode=99 --leak-check=full \
 check-valgrind: ## test under valgrind's memcheck
 	$(AGAIN) EE_SCALE=0.02 RUN_FLAGS='--timeout 1800 \
 	    --skip format/test_format.py --wrap "$(MEMCHECK)"' run-tests
+
+# What is not built with ThreadSanitizer (SQLite, OpenSSL) is watched at its
+# locks only. It needs the addresses where old kernels put them: setarch -R.
+.PHONY: check-tsan
+check-tsan: export TSAN_OPTIONS = ignore_noninstrumented_modules=1:halt_on_error=1
+check-tsan: ## 16 threads under ThreadSanitizer (tests/race)
+	$(AGAIN) VARIANT=tsan run-race
+
+.PHONY: run-race
+run-race: $(RACE)
+	@$(RUN) --timeout 300 --no-python --wrap 'setarch -R' $(RACE)
 
 .PHONY: check-oom
 check-oom: $(FAULT) ## make every allocation fail in turn (tests/fault)
