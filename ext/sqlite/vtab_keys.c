@@ -306,7 +306,9 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *text,
     if (rc != EE_KEY_UNKNOWN) {
         sqlite3_free(sql);
         base->pVtab->zErrMsg = sqlite3_mprintf("%s", err.msg);
-        return SQLITE_ERROR;
+        return err.code == EE_INTERRUPTED ? SQLITE_INTERRUPT
+               : err.code == EE_BUSY      ? SQLITE_BUSY
+                                          : SQLITE_ERROR;
     }
     rc = SQLITE_OK;
     if (sql != NULL) { /* NULL: no schema has keys */

@@ -225,7 +225,8 @@ static const struct scenario scenarios[] = {
      "1"},
     {"information", SEALED,
      "SELECT envelope_info(c), envelope_key_id(c), envelope_debug() FROM t;"
-     " SELECT * FROM envelope_keys",
+     " SELECT * FROM envelope_keys; SELECT * FROM envelope_stats;"
+     " SELECT * FROM envelope_providers",
      OPENED, "a"},
     {"audit", SEALED,
      AUDIT "SELECT envelope_key_set_state('pii', 'decrypt-only');"

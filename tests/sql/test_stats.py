@@ -69,7 +69,7 @@ class Stats(StatsTest):
         blob = self.seal(self.conn)
         before = self.stats()
         self.refuses_open("authentication failed", self.conn, blob, "other")
-        self.refuses_seal("no key nope here", self.conn, "nope")
+        self.refuses_seal("no key of that name", self.conn, "nope")
         self.assertEqual({"cache_hits": 1}, self.since(before))
 
     def test_what_the_limits_do(self):
