@@ -52,13 +52,13 @@ static const char has_wrap[] =
     "SELECT count(*) > count(CASE WHEN key_id <> ?1 THEN 1 END)"
     " FROM \"%w\".envelope_key_wrap";
 
-/* name: NULL where the row does not tell. */
+/* name: "" where the row does not tell. */
 static int tampered(const char *name, struct ee_error *err)
 {
     return ee_fail(err, EE_TAMPERED,
                    "the key tables were altered: a row of %s%s is missing, or "
                    "has a wrong type or length; restore them from a backup",
-                   name != NULL ? "key " : "a key", name != NULL ? name : "");
+                   name[0] != '\0' ? "key " : "a key", name);
 }
 
 static bool read_uint(sqlite3_stmt *stmt, int column, uint64_t max,
@@ -168,7 +168,7 @@ static int open_query(struct ee_statements *s, sqlite3_stmt **out,
                        : rc;
 }
 
-/* One row of record and manifest; stmt is bound. name: NULL if not known. */
+/* One row of record and manifest; stmt is bound. name: "" if not known. */
 static int read_row(struct ee_statements *s, sqlite3_stmt *stmt,
                     const char *name, struct ee_key_record *r,
                     struct ee_key_manifest *m, struct ee_error *err)
@@ -196,7 +196,7 @@ int ee_store_hold(struct ee_statements *s, const char *schema,
     if (rc == EE_OK) {
         (void)sqlite3_bind_blob(*held, 1, key_id, EE_KEY_ID_BYTES,
                                 SQLITE_STATIC);
-        rc = read_row(s, *held, NULL, r, m, err);
+        rc = read_row(s, *held, "", r, m, err);
     }
     if (rc == EE_OK && !ee_equal(r->fingerprint, key_id, EE_KEY_ID_BYTES)) {
         rc = tampered(r->name, err);
@@ -248,7 +248,7 @@ static int visit_rows(struct ee_statements *s, sqlite3_stmt *stmt, int rc,
         step = sqlite3_step(stmt);
     }
     while (rc == EE_OK && step == SQLITE_ROW) {
-        rc = read_record(stmt, &r) ? visit(arg, &r, err) : tampered(NULL, err);
+        rc = read_record(stmt, &r) ? visit(arg, &r, err) : tampered("", err);
         step = rc == EE_OK ? sqlite3_step(stmt) : SQLITE_DONE;
     }
     if (rc == EE_OK && step != SQLITE_DONE) {
@@ -341,7 +341,7 @@ static int read_wrap(sqlite3_stmt *stmt, struct ee_wrap **out,
     const void *p = sqlite3_column_blob(stmt, 1);
 
     if (cmk == NULL || sqlite3_column_type(stmt, 1) != SQLITE_BLOB) {
-        return tampered(NULL, err);
+        return tampered("", err);
     }
     *out = ee_wrap_new(cmk, ee_bytes(p, (size_t)sqlite3_column_bytes(stmt, 1)));
     return *out != NULL ? EE_OK : ee_fail(err, EE_NOMEM, "out of memory");
