@@ -104,7 +104,8 @@ static int make_if_missing(struct keyring_provider *kp,
                        "the key was made with",
                        k->path.shown);
     }
-    rc = ee_secret_to_create(secret, k->path.shown, env->may_prompt, err);
+    rc = ee_secret_to_create(secret, k->path.shown,
+                             env->may_prompt ? &k->wait : NULL, err);
     if (rc == EE_OK) {
         ee_wait_begin(&k->wait); /* somebody may have typed */
         rc = ee_keyring_make(k, *secret, kp->name, salt, err);
@@ -131,7 +132,7 @@ static int unlock(struct keyring_provider *kp,
     }
     if (*secret == NULL) {
         rc = ee_secret_to_open(secret, image.kind, k->path.shown,
-                               env->may_prompt, err);
+                               env->may_prompt ? &k->wait : NULL, err);
         ee_wait_begin(&k->wait); /* somebody may have typed */
     }
     if (rc == EE_OK &&

@@ -72,7 +72,7 @@ static int read_pin(struct pem_provider *pp, const struct ee_cmk_uri *uri,
     return EE_OK;
 }
 
-static int load_own(struct pem_provider *pp, bool may_prompt,
+static int load_own(struct pem_provider *pp, const struct ee_wait *user,
                     struct ee_error *err)
 {
     char what[EE_PEM_SHOWN_MAX];
@@ -80,7 +80,7 @@ static int load_own(struct pem_provider *pp, bool may_prompt,
                                      .shown = pp->path.shown,
                                      .what = what,
                                      .rule = EE_FILE_PUBLIC,
-                                     .may_prompt = may_prompt};
+                                     .user = user};
     int rc = ee_file_check_dir(&pp->path, NOUN, NULL, err);
 
     (void)snprintf(what, sizeof what, "pem:%s", pp->path.shown);
@@ -89,12 +89,12 @@ static int load_own(struct pem_provider *pp, bool may_prompt,
 
 /* The private key lies elsewhere when the setting says so: it is used where
  * it is the other half of the key that the URI names, and nowhere else. */
-static int load_other_half(struct pem_provider *pp, bool may_prompt,
+static int load_other_half(struct pem_provider *pp, const struct ee_wait *user,
                            struct ee_error *err)
 {
     struct ee_secret_place place;
     struct ee_pubkey key;
-    struct ee_pem_file file = {.may_prompt = may_prompt};
+    struct ee_pem_file file = {.user = user};
     int rc = ee_secret_find(&place, EE_SECRET_PEM_KEYFILE, err);
 
     if (rc != EE_OK || place.what == NULL) {
@@ -135,10 +135,13 @@ static int load(struct pem_provider *pp, const struct ee_provider_env *env,
 {
     const bool absent =
         pp->pinned && access(pp->path.file, F_OK) != 0; /* then elsewhere? */
+    const struct ee_wait wait = {.interrupted = env->interrupted,
+                                 .interrupted_arg = env->interrupted_arg};
+    const struct ee_wait *user = env->may_prompt ? &wait : NULL;
     int rc = EE_OK;
 
     if (!absent) {
-        rc = load_own(pp, env->may_prompt, err);
+        rc = load_own(pp, user, err);
         if (rc == EE_OK) {
             rc = check_pin(pp, err);
         }
@@ -147,7 +150,7 @@ static int load(struct pem_provider *pp, const struct ee_provider_env *env,
         }
         memcpy(pp->pin, pp->key.id, sizeof pp->pin);
     }
-    rc = load_other_half(pp, env->may_prompt, err);
+    rc = load_other_half(pp, user, err);
     if (rc == EE_OK && absent && pp->key.algorithm == 0) {
         rc = ee_fail(err, EE_CONFIG,
                      "there is no PEM file %s: put it there again, or set "

@@ -56,7 +56,7 @@ static int decrypt(struct work *w, const struct ee_pem_file *f,
     uint8_t *at = w->der + (p->data.p - w->der);
     int wrong = 0;
     int rc = ee_secret_to_open(&secret, EE_SECRET_PEM_PASSPHRASE, f->shown,
-                               f->may_prompt, err);
+                               f->user, err);
 
     if (rc != EE_OK) {
         return rc;

@@ -16,7 +16,7 @@ struct ee_pem_file {
     const char *what;  /* "pem:…/app.pem", or the setting that names it */
     enum ee_file_rule rule; /* EE_FILE_PUBLIC: read as EE_FILE_SECRET when it
                                turns out to hold a private key */
-    bool may_prompt;        /* for the passphrase of a private key */
+    const struct ee_wait *user; /* may be asked for its passphrase; or NULL */
 };
 
 /* On failure *key is empty. EE_DENIED: permissions, or the passphrase;

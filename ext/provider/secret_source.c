@@ -152,21 +152,23 @@ static const char *noun(int kind)
 }
 
 static int ask(struct ee_secret *secret, const char *locked,
-               struct ee_error *err)
+               const struct ee_wait *user, struct ee_error *err)
 {
     char prompt[320];
     int rc = EE_OK;
 
     (void)snprintf(prompt, sizeof prompt,
                    "Passphrase of %s %s: ", noun(secret->kind), locked);
-    rc = ee_terminal_ask(secret->bytes, EE_SECRET_MAX, &secret->n, prompt, err);
+    rc = ee_terminal_ask(secret->bytes, EE_SECRET_MAX, &secret->n, prompt, user,
+                         err);
     if (rc == EE_OK && secret->n == 0) {
         rc = ee_fail(err, EE_DENIED, "the passphrase typed is empty");
     }
     return rc;
 }
 
-static int ask_again(const struct ee_secret *first, struct ee_error *err)
+static int ask_again(const struct ee_secret *first, const struct ee_wait *user,
+                     struct ee_error *err)
 {
     struct ee_secret *again = ee_cell_new(); /* secret: freed at the end */
     int rc = EE_OK;
@@ -175,7 +177,7 @@ static int ask_again(const struct ee_secret *first, struct ee_error *err)
         return ee_fail(err, EE_NOMEM, "out of memory for a passphrase");
     }
     rc = ee_terminal_ask(again->bytes, EE_SECRET_MAX, &again->n,
-                         "The same again: ", err);
+                         "The same again: ", user, err);
     if (rc == EE_OK && (again->n != first->n ||
                         !ee_equal(again->bytes, first->bytes, first->n))) {
         rc = ee_fail(err, EE_DENIED,
@@ -187,8 +189,8 @@ static int ask_again(const struct ee_secret *first, struct ee_error *err)
 
 /* Reads the source, or asks when none is set. */
 static int obtain(struct ee_secret **out, const struct ee_secret_place *s,
-                  int kind, const char *locked, bool twice,
-                  struct ee_error *err)
+                  int kind, const char *locked, const struct ee_wait *user,
+                  bool twice, struct ee_error *err)
 {
     struct ee_secret *secret = ee_cell_new(); /* secret: handed on or freed */
     int rc = EE_OK;
@@ -202,9 +204,9 @@ static int obtain(struct ee_secret **out, const struct ee_secret_place *s,
     } else if (s->what != NULL) {
         rc = read_passphrase(secret, s, err);
     } else {
-        rc = ask(secret, locked, err);
+        rc = ask(secret, locked, user, err);
         if (rc == EE_OK && twice) {
-            rc = ask_again(secret, err);
+            rc = ask_again(secret, user, err);
         }
     }
     if (rc != EE_OK) {
@@ -215,8 +217,13 @@ static int obtain(struct ee_secret **out, const struct ee_secret_place *s,
     return EE_OK;
 }
 
+static bool may_ask(const struct ee_wait *user)
+{
+    return user != NULL && ee_terminal_present();
+}
+
 int ee_secret_to_open(struct ee_secret **out, int kind, const char *locked,
-                      bool may_prompt, struct ee_error *err)
+                      const struct ee_wait *user, struct ee_error *err)
 {
     struct ee_secret_place s;
     int rc = ee_secret_find(&s, kind, err);
@@ -231,16 +238,16 @@ int ee_secret_to_open(struct ee_secret **out, int kind, const char *locked,
                        "ENVELOPE_KEYFILE to its path",
                        locked);
     }
-    if (s.what == NULL && !(may_prompt && ee_terminal_present())) {
+    if (s.what == NULL && !may_ask(user)) {
         return ee_fail(
             err, EE_DENIED, "%s %s is locked with a passphrase: set %s or %s",
             noun(kind), locked, settings[kind].file, settings[kind].value);
     }
-    return obtain(out, &s, kind, locked, false, err);
+    return obtain(out, &s, kind, locked, user, false, err);
 }
 
 int ee_secret_to_create(struct ee_secret **out, const char *keyring,
-                        bool may_prompt, struct ee_error *err)
+                        const struct ee_wait *user, struct ee_error *err)
 {
     struct ee_secret_place phrase;
     struct ee_secret_place file;
@@ -260,16 +267,16 @@ int ee_secret_to_create(struct ee_secret **out, const char *keyring,
                        phrase.what, file.what, keyring);
     }
     if (file.what != NULL) {
-        return obtain(out, &file, EE_SECRET_KEYFILE, keyring, false, err);
+        return obtain(out, &file, EE_SECRET_KEYFILE, keyring, user, false, err);
     }
-    if (phrase.what == NULL && !(may_prompt && ee_terminal_present())) {
+    if (phrase.what == NULL && !may_ask(user)) {
         return ee_fail(err, EE_DENIED,
                        "the new keyring %s needs a secret: set "
                        "ENVELOPE_PASSPHRASE_FILE, ENVELOPE_PASSPHRASE or "
                        "ENVELOPE_KEYFILE",
                        keyring);
     }
-    return obtain(out, &phrase, EE_SECRET_PASSPHRASE, keyring, true, err);
+    return obtain(out, &phrase, EE_SECRET_PASSPHRASE, keyring, user, true, err);
 }
 
 void ee_secret_free(struct ee_secret *secret)

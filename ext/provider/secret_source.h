@@ -21,6 +21,7 @@
 #ifndef EE_PROVIDER_SECRET_SOURCE_H
 #define EE_PROVIDER_SECRET_SOURCE_H
 
+#include "base/wait.h"
 #include "provider/secret_file.h"
 
 #include <limits.h>
@@ -54,15 +55,17 @@ struct ee_secret {
 };
 
 /* The secret that opens an existing keyring or PEM file of this kind. locked
- * names it in messages and in the question. Free *out with
- * ee_secret_free(). */
+ * names it in messages and in the question. user: who may be asked, and may
+ * interrupt that; NULL: nobody may. Free *out with ee_secret_free(). */
 int ee_secret_to_open(struct ee_secret **out, int kind, const char *locked,
-                      bool may_prompt, struct ee_error *err) EE_CHECKED;
+                      const struct ee_wait *user,
+                      struct ee_error *err) EE_CHECKED;
 
 /* The secret for a new keyring. The sources that are set choose the kind; a
  * typed passphrase is asked for twice. */
 int ee_secret_to_create(struct ee_secret **out, const char *keyring,
-                        bool may_prompt, struct ee_error *err) EE_CHECKED;
+                        const struct ee_wait *user,
+                        struct ee_error *err) EE_CHECKED;
 
 void ee_secret_free(struct ee_secret *secret); /* NULL-safe; wipes */
 

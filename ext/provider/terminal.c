@@ -10,6 +10,8 @@
  */
 #include "provider/terminal.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -21,6 +23,7 @@
 #define IN               STDIN_FILENO
 #define SHOW             STDERR_FILENO
 #define PATIENCE_SECONDS 120 /* between two key strokes */
+#define LOOK_MS          50  /* how often to look for an interrupt */
 #define CTRL_C           0x03
 #define CTRL_D           0x04
 #define BACKSPACE        0x08
@@ -62,12 +65,35 @@ static bool input_waits(void)
     return poll(&in, 1, 0) > 0;
 }
 
-/* Waits for a key. *key is secret: one byte of the passphrase. */
-static int next_key(uint8_t *key, const sigset_t *mask, struct ee_error *err)
+static bool is_interrupted(const struct ee_wait *user)
 {
-    static const struct timespec patience = {.tv_sec = PATIENCE_SECONDS};
+    return user->interrupted != NULL &&
+           user->interrupted(user->interrupted_arg);
+}
+
+/* As ppoll() returns. Never restarts after a signal. */
+static int wait_for_key(const sigset_t *mask, const struct ee_wait *user)
+{
+    static const struct timespec look = {.tv_nsec = LOOK_MS * 1000000};
+    const int64_t deadline = ee_monotonic_ms() + PATIENCE_SECONDS * 1000;
     struct pollfd in = {.fd = IN, .events = POLLIN, .revents = 0};
-    int ready = ppoll(&in, 1, &patience, mask);
+    int ready = 0;
+
+    while (ready == 0 && ee_monotonic_ms() < deadline) {
+        ready = ppoll(&in, 1, &look, mask);
+        if (ready == 0 && is_interrupted(user)) {
+            errno = EINTR;
+            ready = -1;
+        }
+    }
+    return ready;
+}
+
+/* Waits for a key. *key is secret: one byte of the passphrase. */
+static int next_key(uint8_t *key, const sigset_t *mask,
+                    const struct ee_wait *user, struct ee_error *err)
+{
+    const int ready = wait_for_key(mask, user);
 
     if (ready < 0 && errno == EINTR) {
         return ee_fail(err, EE_INTERRUPTED, "the question was cancelled");
@@ -96,10 +122,10 @@ static size_t erase(uint8_t *out, size_t n)
 }
 
 static int read_line(uint8_t *out, size_t size, size_t *n, const sigset_t *mask,
-                     struct ee_error *err)
+                     const struct ee_wait *user, struct ee_error *err)
 {
     uint8_t key = 0; /* secret: wiped below, a byte at a time */
-    int rc = next_key(&key, mask, err);
+    int rc = next_key(&key, mask, user, err);
 
     while (rc == EE_OK && key != '\n' && key != '\r') {
         if (key == CTRL_C || key == CTRL_D) {
@@ -118,7 +144,7 @@ static int read_line(uint8_t *out, size_t size, size_t *n, const sigset_t *mask,
         }
         key = 0;
         if (rc == EE_OK) {
-            rc = next_key(&key, mask, err);
+            rc = next_key(&key, mask, user, err);
         }
     }
     return rc;
@@ -137,7 +163,7 @@ static int set(const struct termios *mode)
 }
 
 int ee_terminal_ask(uint8_t *out, size_t size, size_t *n, const char *prompt,
-                    struct ee_error *err)
+                    const struct ee_wait *user, struct ee_error *err)
 {
     struct termios before;
     struct termios quiet;
@@ -167,7 +193,7 @@ int ee_terminal_ask(uint8_t *out, size_t size, size_t *n, const char *prompt,
         return ee_fail(err, EE_DENIED, "cannot turn the terminal's echo off");
     }
     show(prompt);
-    rc = read_line(out, size, n, &mask, err);
+    rc = read_line(out, size, n, &mask, user, err);
     (void)set(&before);
     (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
     show("\n");

@@ -23,7 +23,7 @@ static struct ee_error err;
 static void gives(int kind, const char *bytes, size_t n, const char *what)
 {
     struct ee_secret *s = NULL;
-    int rc = ee_secret_to_open(&s, kind, "x.keyring", false, &err);
+    int rc = ee_secret_to_open(&s, kind, "x.keyring", NULL, &err);
 
     ok(rc == EE_OK && s->kind == kind && s->n == n &&
            memcmp(s->bytes, bytes, n) == 0,
@@ -34,7 +34,7 @@ static void gives(int kind, const char *bytes, size_t n, const char *what)
 static void refuses(int kind, int code, const char *text, const char *what)
 {
     struct ee_secret *s = NULL;
-    int rc = ee_secret_to_open(&s, kind, "x.keyring", false, &err);
+    int rc = ee_secret_to_open(&s, kind, "x.keyring", NULL, &err);
 
     ok(rc == code && s == NULL && strstr(err.msg, text) != NULL &&
            strstr(err.msg, "hunter") == NULL,
@@ -172,23 +172,23 @@ static void creation(void)
 {
     struct ee_secret *s = NULL;
 
-    ok(ee_secret_to_create(&s, "x.keyring", false, &err) == EE_CONFIG &&
+    ok(ee_secret_to_create(&s, "x.keyring", NULL, &err) == EE_CONFIG &&
            s == NULL && strstr(err.msg, "envelope_passphrase") != NULL &&
            strstr(err.msg, "unset") != NULL,
        "two credentials: %s", err.msg);
     ring_no_secret();
-    ok(ee_secret_to_create(&s, "x.keyring", false, &err) == EE_DENIED,
+    ok(ee_secret_to_create(&s, "x.keyring", NULL, &err) == EE_DENIED,
        "none: %s", err.msg);
     key_file(32, 0600);
-    ok(ee_secret_to_create(&s, "x.keyring", false, &err) == EE_OK &&
+    ok(ee_secret_to_create(&s, "x.keyring", NULL, &err) == EE_OK &&
            s->kind == KEYFILE,
        "a key file");
     ee_secret_free(s);
     (void)setenv("ENVELOPE_PASSPHRASE", "hunter 2", 1);
-    ok(ee_secret_to_create(&s, "x.keyring", false, &err) == EE_CONFIG,
+    ok(ee_secret_to_create(&s, "x.keyring", NULL, &err) == EE_CONFIG,
        "both: %s", err.msg);
     (void)unsetenv("ENVELOPE_KEYFILE");
-    ok(ee_secret_to_create(&s, "x.keyring", false, &err) == EE_OK &&
+    ok(ee_secret_to_create(&s, "x.keyring", NULL, &err) == EE_OK &&
            s->kind == PASSPHRASE,
        "a passphrase");
     ee_secret_free(s);
@@ -213,11 +213,11 @@ static void foreign(void)
 
         (void)setenv("ENVELOPE_PASSPHRASE_FILE",
                      ring_path("envelope_passphrase"), 1);
-        rc |= ee_secret_to_open(&s, PASSPHRASE, "x", false, &err) != EE_DENIED;
+        rc |= ee_secret_to_open(&s, PASSPHRASE, "x", NULL, &err) != EE_DENIED;
         rc |= strstr(err.msg, "another user") == NULL;
         ring_no_secret();
         (void)setenv("CREDENTIALS_DIRECTORY", ring_dir, 1);
-        rc |= ee_secret_to_open(&s, PASSPHRASE, "x", false, &err) != EE_OK;
+        rc |= ee_secret_to_open(&s, PASSPHRASE, "x", NULL, &err) != EE_OK;
         _exit(rc);
     }
     (void)wait(&status);

@@ -23,6 +23,7 @@
 static int master = -1;
 static int slave = -1; /* stays open, so that its settings can be read */
 static char shown[4096];
+static struct ee_wait user; /* who answers, and may interrupt */
 
 /* Runs in the child. Gives an ee_status, and AS_EXPECTED with it when the
  * passphrase was "s3 cret". */
@@ -38,16 +39,32 @@ static int ask_once(void)
     struct ee_error err;
     uint8_t out[64];
     size_t n = 0;
-    int rc = ee_terminal_ask(out, sizeof out, &n, "Say \x1B[2J it: ", &err);
+    int rc =
+        ee_terminal_ask(out, sizeof out, &n, "Say \x1B[2J it: ", &user, &err);
 
     return result(rc, out, rc == EE_OK ? n : 0);
+}
+
+/* sqlite3_interrupt() from another thread. */
+static bool third_time(void *calls)
+{
+    return ++*(int *)calls == 3;
+}
+
+static int ask_interrupted(void)
+{
+    static int calls;
+
+    user.interrupted = third_time;
+    user.interrupted_arg = &calls;
+    return ask_once();
 }
 
 static int ask_to_create(void)
 {
     struct ee_secret *s = NULL;
     struct ee_error err;
-    int rc = ee_secret_to_create(&s, "x.keyring", true, &err);
+    int rc = ee_secret_to_create(&s, "x.keyring", &user, &err);
 
     return rc == EE_OK ? result(rc, s->bytes, s->n) : rc;
 }
@@ -57,7 +74,7 @@ static int ask_to_open(void)
     struct ee_secret *s = NULL;
     struct ee_error err;
     int rc =
-        ee_secret_to_open(&s, EE_SECRET_PASSPHRASE, "x.keyring", true, &err);
+        ee_secret_to_open(&s, EE_SECRET_PASSPHRASE, "x.keyring", &user, &err);
 
     return rc == EE_OK ? result(rc, s->bytes, s->n) : rc;
 }
@@ -190,6 +207,10 @@ static void hygiene(void)
     ok(tcgetattr(slave, &t) == 0 && (t.c_lflag & ECHO) == 0, "echo is off");
     (void)kill(child, SIGINT);
     ok(ends_with(child, EE_INTERRUPTED), "a caught signal cancels");
+
+    child = begin(ask_interrupted, "");
+    asked = wait_for("it: ");
+    ok(ends_with(child, EE_INTERRUPTED) && asked, "an interrupt cancels");
 
     child = begin(ask_once, "SELECT 1;\n");
     ok(ends_with(child, EE_DENIED), "waiting input is refused");
