@@ -117,6 +117,16 @@ void ee_attempts_note(struct ee_attempts *a, const char *cmk, int rc)
     }
 }
 
+const char *ee_attempts_latest(const struct ee_attempts *a, uint64_t successes)
+{
+    for (int i = 0; a->count > successes && i < EE_ATTEMPTS_MAX; i++) {
+        if (a->slots[i].cmk != NULL && a->slots[i].success == a->count) {
+            return a->slots[i].cmk;
+        }
+    }
+    return NULL;
+}
+
 static void add_call(struct ee_call_counts *c, enum ee_call_kind kind, int rc,
                      int64_t ms)
 {

@@ -55,6 +55,9 @@ int64_t ee_attempts_wait(const struct ee_attempts *a, const char *cmk);
  * memory is short it is not noted, either. */
 void ee_attempts_note(struct ee_attempts *a, const char *cmk, int rc);
 
+/* The CMK that answered last, if that was after so many answers; else NULL. */
+const char *ee_attempts_latest(const struct ee_attempts *a, uint64_t successes);
+
 enum ee_call_kind { EE_CALL_WRAP, EE_CALL_UNWRAP };
 
 /* A call that began at `began` (ee_monotonic_ms()) is over. */

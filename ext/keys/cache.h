@@ -97,6 +97,7 @@ struct ee_cache_counts {
     uint64_t evicted; /* made room for another */
     uint64_t expired; /* by age or uses */
     uint64_t renewed; /* ahead of time */
+    uint64_t shared;  /* taken from another connection */
 };
 
 struct ee_cache {
@@ -162,6 +163,10 @@ bool ee_cache_is_expired(const struct ee_cache *c,
                          const struct ee_key_entry *e);
 /* Is it time to try that, although the key may still be used? */
 bool ee_cache_is_due(const struct ee_cache *c, const struct ee_key_entry *e);
+/* What was loaded before then is expired, or due. Without a limit: at any time.
+ */
+int64_t ee_cache_expired_since(const struct ee_cache *c);
+int64_t ee_cache_due_since(const struct ee_cache *c);
 void ee_cache_not_renewed(const struct ee_cache *c, struct ee_key_entry *e);
 
 /* The same key, unwrapped again; takes kek. loaded: when. */

@@ -43,6 +43,16 @@ bool ee_cache_is_due(const struct ee_cache *c, const struct ee_key_entry *e)
            is_old(c, e, c->limits.ttl - c->limits.refresh);
 }
 
+int64_t ee_cache_expired_since(const struct ee_cache *c)
+{
+    return c->limits.ttl > 0 ? c->now - c->limits.ttl + 1 : INT64_MIN;
+}
+
+int64_t ee_cache_due_since(const struct ee_cache *c)
+{
+    return ee_cache_expired_since(c) + c->limits.refresh;
+}
+
 void ee_cache_not_renewed(const struct ee_cache *c, struct ee_key_entry *e)
 {
     e->retry = c->now + RETRY_MS;

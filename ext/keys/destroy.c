@@ -7,6 +7,7 @@
  * can be told what became of its key.
  */
 #include "db/wipe.h"
+#include "keys/shared.h"
 #include "keys/state.h"
 #include "keys/subject.h"
 
@@ -66,6 +67,7 @@ static int destroy_one(struct ee_state_change *c, const struct ee_key_record *r,
     }
     if (rc == EE_OK) {
         ee_cache_forget(&c->k->cache, c->e->schema, r->fingerprint);
+        ee_shared_forget(r->fingerprint);
     }
     return rc;
 }

@@ -4,6 +4,7 @@
  */
 #include "keys/keys.h"
 
+#include "keys/shared.h"
 #include "provider/provider.h"
 
 #include <string.h>
@@ -23,6 +24,7 @@ void ee_keys_clear(struct ee_keys *k)
 {
     ee_statements_drop(&k->statements);
     ee_cache_clear(&k->cache);
+    ee_keys_share(k, false);
     ee_attempts_clear(&k->attempts);
     ee_audit_clear(&k->audit);
     ee_trust_clear(&k->trust);
@@ -30,6 +32,16 @@ void ee_keys_clear(struct ee_keys *k)
         ee_engine_clear(&k->engine);
         k->engine_ready = false;
     }
+}
+
+void ee_keys_share(struct ee_keys *k, bool yes)
+{
+    if (yes && !k->shares) {
+        ee_shared_join();
+    } else if (!yes && k->shares) {
+        ee_shared_leave();
+    }
+    k->shares = yes;
 }
 
 int ee_keys_ready(struct ee_keys *k, struct ee_error *err)

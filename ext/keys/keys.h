@@ -60,6 +60,7 @@ struct ee_keys {
     /* settings of this connection (sqlite/fn_config.c) */
     uint8_t suite;              /* of keys made by create */
     bool refuse_in_transaction; /* no provider call inside a write */
+    bool shares;                /* loaded keys, with other connections */
     bool allow_partial;         /* a CMK that cannot be reached may wait */
     int64_t provider_timeout;   /* ms that a provider operation may wait */
     struct ee_attempts attempts;
@@ -68,6 +69,9 @@ struct ee_keys {
 
 void ee_keys_init(struct ee_keys *k, sqlite3 *db);
 void ee_keys_clear(struct ee_keys *k); /* wipes */
+
+/* Shares loaded keys, or no longer (shared.h). */
+void ee_keys_share(struct ee_keys *k, bool yes);
 
 /* The engine, made at first use. */
 int ee_keys_ready(struct ee_keys *k, struct ee_error *err) EE_CHECKED;
@@ -274,6 +278,12 @@ int ee_keys_load(struct ee_keys *k, const char *schema,
 int ee_keys_unwrap(struct ee_keys *k, const char *schema,
                    const struct ee_key_record *r, struct ee_kek **out,
                    struct ee_error *err) EE_CHECKED;
+
+/* A new KEK of the payload (KEK and name secret) of a wrap of r, whose
+ * fingerprint it must have. */
+int ee_kek_from_payload(struct ee_keys *k, const struct ee_key_record *r,
+                        const uint8_t *payload, struct ee_kek **out,
+                        struct ee_error *err) EE_CHECKED;
 
 /* Reads the record and the manifest of a KEK and checks tag1, tag2 and the
  * manifest's tag (FORMAT R27), all at one moment: another connection may be

@@ -146,9 +146,9 @@ static int name_the_key(const struct ee_key_record *r, const char *schema,
                    r->version, why);
 }
 
-static int kek_from_payload(struct ee_keys *k, const struct ee_key_record *r,
-                            const uint8_t *payload, struct ee_kek **out,
-                            struct ee_error *err)
+int ee_kek_from_payload(struct ee_keys *k, const struct ee_key_record *r,
+                        const uint8_t *payload, struct ee_kek **out,
+                        struct ee_error *err)
 {
     const struct ee_suite *suite = ee_suite_by_id(r->suite);
     int rc = EE_OK;
@@ -190,7 +190,7 @@ int ee_keys_unwrap(struct ee_keys *k, const char *schema,
         rc = unwrap_any(&w, list, err);
     }
     if (rc == EE_OK) {
-        rc = kek_from_payload(k, r, w.payload, out, err);
+        rc = ee_kek_from_payload(k, r, w.payload, out, err);
     }
     if (rc != EE_OK && rc != EE_NOMEM) {
         rc = name_the_key(r, schema, rc, err);

@@ -77,11 +77,29 @@ static int set_partial(struct ee_conn *conn, const char *value,
     return set_choice(&conn->keys.allow_partial, value, "off", "on", err);
 }
 
+static const char *get_shared(const struct ee_conn *conn)
+{
+    return conn->keys.shares ? "on" : "off";
+}
+
+static int set_shared(struct ee_conn *conn, const char *value,
+                      struct ee_error *err)
+{
+    bool yes = false;
+    const int rc = set_choice(&yes, value, "off", "on", err);
+
+    if (rc == EE_OK) {
+        ee_keys_share(&conn->keys, yes);
+    }
+    return rc;
+}
+
 static const struct ee_setting general_settings[] = {
     {"suite", get_suite, set_suite},
     {"padding", get_padding, set_padding},
     {"provider_in_transaction", get_in_transaction, set_in_transaction},
     {"allow_partial", get_partial, set_partial},
+    {"cache_shared", get_shared, set_shared},
     {NULL, NULL, NULL},
 };
 

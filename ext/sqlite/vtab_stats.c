@@ -34,7 +34,7 @@ struct stats_table {
 
 /* ---- envelope_stats ---- */
 
-enum { STAT_COUNT = 14 };
+enum { STAT_COUNT = 15 };
 
 struct counter {
     const char *name;
@@ -57,6 +57,7 @@ static struct counter stat_of(const struct ee_conn *conn, int row)
         {"cache_evicted", c->evicted},
         {"cache_expired", c->expired},
         {"cache_refreshed", c->renewed},
+        {"cache_shared", c->shared},
         {"provider_wraps", calls->wraps},
         {"provider_unwraps", calls->unwraps},
         {"provider_errors", calls->errors},

@@ -260,6 +260,12 @@ static const struct scenario scenarios[] = {
      "SELECT envelope_config('cache_uses', '1'), envelope_config('cache_ttl',"
      " '60s'); " OPENED "; SELECT envelope_rewrap(c) FROM t; " OPENED,
      OPENED, "a"},
+    {"a key that is shared", SEALED,
+     "SELECT envelope_config('cache_shared', 'on'); " OPENED
+     "; SELECT envelope_config('cache_ttl', '60s'),"
+     " envelope_config('cache_refresh', '59s'); " OPENED
+     "; SELECT envelope_config('cache_shared', 'off')",
+     OPENED, "a"},
     {"trust", SEALED,
      "SELECT envelope_config('cmks', ' keyring:t.db.keyring  keyring:x ');"
      "SELECT envelope_config('open_keys', 'pii  main:pay');"

@@ -166,6 +166,12 @@ static void *own(void *arg)
         sqlite3 *db = open_db();
 
         set_limits(db);
+        if (t->number % 2 == 0) {
+            (void)number_of(db,
+                            "SELECT envelope_config('cache_shared', 'on'),"
+                            " envelope_config('cache_uses', 'off')",
+                            0);
+        }
         if (t->number % 4 == 0) {
             (void)number_of(db,
                             "SELECT length(envelope_config('audit',"
