@@ -88,8 +88,7 @@ static void fn_open(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     }
 }
 
-/* FORMAT R47: never a seal-only version.
- * The KEK to wrap under: the named key's, or the current one of the name that
+/* The KEK to wrap under: the named key's, or the current one of the name that
  * the envelope is under. FORMAT R23: an index belongs to its key name. */
 static int rewrap_target(const struct ee_call *call,
                          const struct ee_envelope *e, struct ee_key_entry *from,
