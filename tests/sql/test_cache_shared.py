@@ -7,7 +7,7 @@ import shutil
 import time
 import unittest
 
-from support import CANARY, SqlTest, connect
+from support import CANARY, SECONDS, SqlTest, connect
 
 DENIED = "locked with a key file"
 
@@ -109,29 +109,29 @@ class Shared(SqlTest):
         self.assertEqual((1, 0), self.opens(other))
 
     def test_an_old_key_is_not_taken(self):
-        time.sleep(1.1)
+        time.sleep(SECONDS + 0.1)
         other = self.sharing()
-        self.set(other, "cache_ttl", "1s")
+        self.set(other, "cache_ttl", "%ds" % SECONDS)
         self.assertEqual((1, 0), self.opens(other))
         third = self.sharing()
         self.set(third, "cache_ttl", "60s")
         self.assertEqual((0, 1), self.opens(third))
 
     def test_its_time_counts_from_the_cmk_s_answer(self):
-        time.sleep(0.7)
+        time.sleep(0.6 * SECONDS)
         other = self.sharing()
-        self.set(other, "cache_ttl", "1s")
+        self.set(other, "cache_ttl", "%ds" % SECONDS)
         self.assertEqual((0, 1), self.opens(other))
-        time.sleep(0.7)
+        time.sleep(0.6 * SECONDS)
         self.assertEqual((1, 1), self.opens(other))
 
     def test_one_refreshes_for_all(self):
         conns = [self.sharing() for _ in range(2)]
         for conn in conns:
             self.set(conn, "cache_ttl", "600s")
-            self.set(conn, "cache_refresh", "599s")
+            self.set(conn, "cache_refresh", "%ds" % (600 - SECONDS))
             self.assertEqual((0, 1), self.opens(conn))
-        time.sleep(1.1)
+        time.sleep(SECONDS + 0.1)
         self.assertEqual((1, 1), self.opens(conns[0]))
         self.assertEqual((0, 2), self.opens(conns[1]))
 

@@ -56,6 +56,8 @@ def has_faketime():
 
 
 @unittest.skipUnless(has_faketime(), "no faketime here")
+@unittest.skipIf("LD_PRELOAD" in os.environ,
+                 "faketime's library and ASan's do not work together")
 class ClockTest(SqlTest):
     def setUp(self):
         super().setUp()
