@@ -207,6 +207,22 @@ class Counted(CountTest):
         self.one(self.conn, "SELECT envelope_key_rotate('pii')")
         self.set("off")
 
+    def test_a_trigger_that_seals_is_refused(self):
+        """It would count again for what it counts, for ever."""
+        self.set(1000)
+        for kind, table in (("TEMP ", "main."), ("", "")):
+            self.conn.execute(
+                "CREATE %sTRIGGER again AFTER UPDATE ON %senvelope_key_seals"
+                " BEGIN SELECT abs(1); END" % (kind, table))
+            self.refuses_seal("has a trigger on a key table", self.conn)
+            self.conn.execute("DROP TRIGGER again")
+        self.conn.execute(
+            "CREATE TEMP TRIGGER again AFTER UPDATE ON main.envelope_key_seals"
+            " BEGIN SELECT envelope_seal('x', 'pii'); END")
+        self.refuses_seal("has a trigger on a key table", self.conn)
+        self.conn.execute("DROP TRIGGER again")
+        self.seal(self.conn)
+
     def test_an_authorizer_that_goes_away(self):
         self.set(MANY)
         self.conn.set_authorizer(
@@ -474,7 +490,7 @@ class Edited(CountTest):
             "CREATE TEMP TRIGGER x AFTER UPDATE ON main.envelope_key_seals"
             " BEGIN UPDATE envelope_key_seals SET reserved = old.reserved,"
             " nonce = old.nonce, tag = old.tag; END")
-        self.refuses_seal("is not there", self.conn)
+        self.refuses_seal("has a trigger on a key table", self.conn)
         self.refuses("has a trigger", self.conn,
                      "SELECT envelope_key_rotate('pii')")
 
