@@ -135,6 +135,8 @@ bool ee_shared_place(struct ee_shared_place *out, const char *file,
     if (good) {
         out->fingerprint = fingerprint;
         add(out->mac, key, where, sizeof where);
+        /* a relative URI starts there: a hard link may lie elsewhere */
+        add(out->mac, key, file, strlen(file));
         add(out->mac, key, fingerprint, EE_MAC_BYTES);
         add(out->mac, key, cmk, strlen(cmk));
     }

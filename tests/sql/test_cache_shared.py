@@ -108,6 +108,12 @@ class Shared(SqlTest):
         other = self.sharing(self.file("copy.db"))
         self.assertEqual((1, 0), self.opens(other))
 
+    def test_a_hard_link_elsewhere_has_cmks_of_its_own(self):
+        os.mkdir(self.file("other"), 0o700)
+        os.link(self.path, self.file("other/app.db"))
+        self.refuses_open("no keyring", self.sharing(
+            self.file("other/app.db")), self.blob)
+
     def test_an_old_key_is_not_taken(self):
         time.sleep(SECONDS + 0.1)
         other = self.sharing()
