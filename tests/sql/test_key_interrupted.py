@@ -22,6 +22,7 @@ class Interrupted(SqlTest):
         super().setUp()
         self.conn = self.with_key()
         self.blob = self.seal(self.conn)
+        self.conn.execute("PRAGMA synchronous = off")
         self.conn.execute("CREATE TABLE t(x)")
         self.other = self.connect()
 
