@@ -104,6 +104,15 @@ void ee_statement_put(struct ee_statements *s, sqlite3_stmt *stmt)
     }
 }
 
+int ee_statement_run(struct ee_statements *s, sqlite3_stmt *stmt,
+                     const char *doing, struct ee_error *err)
+{
+    const int rc = ee_sql_run(s->db, stmt, doing, err);
+
+    ee_statement_put(s, stmt);
+    return rc;
+}
+
 void ee_statements_renew(struct ee_statements *s)
 {
     for (int i = 0; i < EE_STATEMENTS_MAX; i++) {

@@ -39,6 +39,9 @@ int ee_statement_get(struct ee_statements *s, sqlite3_stmt **out,
                      const char *format, const char *schema, const char *doing,
                      struct ee_error *err) EE_CHECKED;
 void ee_statement_put(struct ee_statements *s, sqlite3_stmt *stmt);
+/* ee_sql_run(), and puts it back. */
+int ee_statement_run(struct ee_statements *s, sqlite3_stmt *stmt,
+                     const char *doing, struct ee_error *err) EE_CHECKED;
 
 /* Forgets the kept statements, so that the next use compiles them again. For
  * when one of them answered with nonsense: an authorizer that ignores a column

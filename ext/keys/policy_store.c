@@ -102,7 +102,5 @@ int ee_store_put_policy(struct ee_statements *s, const char *schema,
     (void)sqlite3_bind_int64(stmt, 2, (sqlite3_int64)policy->rotate_after);
     (void)sqlite3_bind_int64(stmt, 3, policy->min_version);
     (void)sqlite3_bind_int64(stmt, 4, (sqlite3_int64)policy->rotate_seals);
-    rc = ee_sql_run(s->db, stmt, writing, err);
-    ee_statement_put(s, stmt);
-    return rc;
+    return ee_statement_run(s, stmt, writing, err);
 }

@@ -18,15 +18,6 @@ static void bind_count(sqlite3_stmt *stmt, const struct ee_seal_count *c)
     (void)sqlite3_bind_blob(stmt, 4, c->tag, sizeof c->tag, SQLITE_STATIC);
 }
 
-static int run(struct ee_statements *s, sqlite3_stmt *stmt,
-               struct ee_error *err)
-{
-    const int rc = ee_sql_run(s->db, stmt, doing, err);
-
-    ee_statement_put(s, stmt);
-    return rc;
-}
-
 static int read_row(sqlite3_stmt *stmt, struct ee_seal_count *out,
                     struct ee_error *err)
 {
@@ -83,7 +74,7 @@ int ee_store_put_seals(struct ee_statements *s, const char *schema,
     }
     bind_key_id(stmt, key_id);
     bind_count(stmt, c);
-    return run(s, stmt, err);
+    return ee_statement_run(s, stmt, doing, err);
 }
 
 int ee_store_change_seals(struct ee_statements *s, const char *schema,
@@ -102,7 +93,7 @@ int ee_store_change_seals(struct ee_statements *s, const char *schema,
     bind_key_id(stmt, key_id);
     bind_count(stmt, c);
     (void)sqlite3_bind_blob(stmt, 5, tag, EE_MAC_BYTES, SQLITE_STATIC);
-    return run(s, stmt, err);
+    return ee_statement_run(s, stmt, doing, err);
 }
 
 int ee_store_drop_seals(struct ee_statements *s, const char *schema,
@@ -117,5 +108,5 @@ int ee_store_drop_seals(struct ee_statements *s, const char *schema,
         return rc;
     }
     bind_key_id(stmt, key_id);
-    return run(s, stmt, err);
+    return ee_statement_run(s, stmt, doing, err);
 }

@@ -65,15 +65,6 @@ static void bind_uint(sqlite3_stmt *stmt, int i, uint64_t v)
     (void)sqlite3_bind_int64(stmt, i, (sqlite3_int64)v);
 }
 
-static int run(struct ee_statements *s, sqlite3_stmt *stmt,
-               struct ee_error *err)
-{
-    const int rc = ee_sql_run(s->db, stmt, doing, err);
-
-    ee_statement_put(s, stmt);
-    return rc;
-}
-
 int ee_store_lock(struct ee_statements *s, const char *schema,
                   struct ee_error *err)
 {
@@ -81,7 +72,7 @@ int ee_store_lock(struct ee_statements *s, const char *schema,
     sqlite3_stmt *stmt = NULL;
     int rc = ee_statement_get(s, &stmt, sql, schema, doing, err);
 
-    return rc == EE_OK ? run(s, stmt, err) : rc;
+    return rc == EE_OK ? ee_statement_run(s, stmt, doing, err) : rc;
 }
 
 int ee_store_insert(struct ee_statements *s, const char *schema,
@@ -108,7 +99,7 @@ int ee_store_insert(struct ee_statements *s, const char *schema,
     bind_blob(stmt, 9, r->fingerprint, sizeof r->fingerprint);
     bind_blob(stmt, 10, r->tag1, sizeof r->tag1);
     bind_blob(stmt, 11, r->tag2, sizeof r->tag2);
-    return run(s, stmt, err);
+    return ee_statement_run(s, stmt, doing, err);
 }
 
 int ee_store_insert_wrap(struct ee_statements *s, const char *schema,
@@ -128,7 +119,7 @@ int ee_store_insert_wrap(struct ee_statements *s, const char *schema,
     (void)sqlite3_bind_int(stmt, 2, position);
     bind_text(stmt, 3, cmk);
     bind_blob(stmt, 4, wrapped.p, wrapped.n);
-    return run(s, stmt, err);
+    return ee_statement_run(s, stmt, doing, err);
 }
 
 int ee_store_delete_wraps(struct ee_statements *s, const char *schema,
@@ -143,7 +134,7 @@ int ee_store_delete_wraps(struct ee_statements *s, const char *schema,
         return rc;
     }
     bind_blob(stmt, 1, key_id, EE_KEY_ID_BYTES);
-    return run(s, stmt, err);
+    return ee_statement_run(s, stmt, doing, err);
 }
 
 int ee_store_update(struct ee_statements *s, const char *schema,
@@ -161,7 +152,7 @@ int ee_store_update(struct ee_statements *s, const char *schema,
     bind_text(stmt, 2, ee_state_name(r->state));
     bind_uint(stmt, 3, r->generation);
     bind_blob(stmt, 4, r->tag2, sizeof r->tag2);
-    return run(s, stmt, err);
+    return ee_statement_run(s, stmt, doing, err);
 }
 
 int ee_store_put_manifest(struct ee_statements *s, const char *schema,
@@ -183,5 +174,5 @@ int ee_store_put_manifest(struct ee_statements *s, const char *schema,
     bind_uint(stmt, 2, m->generation);
     bind_uint(stmt, 3, m->current);
     bind_blob(stmt, 4, m->tag, sizeof m->tag);
-    return run(s, stmt, err);
+    return ee_statement_run(s, stmt, doing, err);
 }

@@ -229,7 +229,5 @@ int ee_subjects_update(struct ee_statements *s, const char *schema,
     (void)sqlite3_bind_text(stmt, 1, subject->name, -1, SQLITE_STATIC);
     (void)sqlite3_bind_blob(stmt, 2, subject->record, sizeof subject->record,
                             SQLITE_STATIC);
-    rc = ee_sql_run(s->db, stmt, writing, err);
-    ee_statement_put(s, stmt);
-    return rc;
+    return ee_statement_run(s, stmt, writing, err);
 }
