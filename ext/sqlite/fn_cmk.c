@@ -35,30 +35,28 @@ static int open_cmk(const struct ee_call *call, sqlite3_value *arg,
     return rc;
 }
 
-static void fn_rotate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_rotate(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_cmk_rotate");
     struct ee_session session = {0};
     struct ee_provider *p = NULL;
-    struct ee_error err = {0};
     uint32_t version = 0;
-    struct ee_audit *audit = &call.conn->keys.audit;
-    int rc = open_cmk(&call, argv[0], &session, &p, &err);
+    struct ee_audit *audit = &call->conn->keys.audit;
+    int rc = open_cmk(call, argv[0], &session, &p, err);
     const char *uri = (const char *)sqlite3_value_text(argv[0]);
 
     (void)argc;
-    rc = ee_audit_cmk(audit, "cmk_rotated", uri, 0, rc, &err);
+    rc = ee_audit_cmk(audit, "cmk_rotated", uri, 0, rc, err);
     if (rc == EE_OK) {
-        rc = ee_provider_rotate(p, &version, &err);
+        rc = ee_provider_rotate(p, &version, err);
     }
     ee_provider_close(p);
     ee_session_close(&session);
-    (void)ee_audit_outcome(audit, "cmk_rotate", NULL, uri, rc, &err);
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    (void)ee_audit_outcome(audit, "cmk_rotate", NULL, uri, rc, err);
+    if (rc == EE_OK) {
+        sqlite3_result_int64(call->ctx, version);
     }
-    sqlite3_result_int64(ctx, version);
+    return rc;
 }
 
 /* What no key needs is destroyed, while no key can come to need it. */
@@ -81,37 +79,35 @@ static int destroy_unused(const struct ee_call *call, struct ee_provider *p,
     return rc;
 }
 
-static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_destroy(const struct ee_call *call, int argc,
+                      sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_cmk_destroy");
     const sqlite3_int64 version = sqlite3_value_int64(argv[1]);
     struct ee_session session = {0};
     struct ee_provider *p = NULL;
-    struct ee_error err = {0};
-    struct ee_audit *audit = &call.conn->keys.audit;
+    struct ee_audit *audit = &call->conn->keys.audit;
     const char *uri = NULL;
     int rc = EE_OK;
 
     (void)argc;
     if (sqlite3_value_type(argv[1]) != SQLITE_INTEGER || version < 1 ||
         version > UINT32_MAX) {
-        rc = ee_fail(&err, EE_MISUSE, "the version must be an INTEGER");
+        rc = ee_fail(err, EE_MISUSE, "the version must be an INTEGER");
     }
     if (rc == EE_OK) {
-        rc = open_cmk(&call, argv[0], &session, &p, &err);
+        rc = open_cmk(call, argv[0], &session, &p, err);
     }
     uri = (const char *)sqlite3_value_text(argv[0]);
     if (rc == EE_OK) {
-        rc = destroy_unused(&call, p, uri, (uint32_t)version, &err);
+        rc = destroy_unused(call, p, uri, (uint32_t)version, err);
     }
     ee_provider_close(p);
     ee_session_close(&session);
-    (void)ee_audit_outcome(audit, "cmk_destroy", NULL, uri, rc, &err);
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    (void)ee_audit_outcome(audit, "cmk_destroy", NULL, uri, rc, err);
+    if (rc == EE_OK) {
+        sqlite3_result_int64(call->ctx, version);
     }
-    sqlite3_result_int64(ctx, version);
+    return rc;
 }
 
 const struct ee_function ee_cmk_functions[] = {
