@@ -10,6 +10,7 @@
 #include <sqlite3ext.h>
 SQLITE_EXTENSION_INIT1
 
+#include "provider/module.h"
 #include "sqlite/call.h"
 #include "sqlite/encoding.h"
 #include "sqlite/functions.h"
@@ -131,7 +132,7 @@ static int register_all(struct ee_conn *conn, enum ee_entry entry)
         ee_value_functions,    ee_index_functions,  ee_info_functions,
         ee_key_functions,      ee_life_functions,   ee_cmk_functions,
         ee_trust_functions,    ee_drop_functions,   ee_config_functions,
-        ee_portable_functions, ee_policy_functions,
+        ee_portable_functions, ee_policy_functions, ee_provider_functions,
     };
     int rc = ee_register_keys_table(conn);
 
@@ -195,6 +196,7 @@ static int load(sqlite3 *db, char **message, const sqlite3_api_routines *api,
     if (rc != SQLITE_OK) {
         return rc;
     }
+    ee_module_locate();
     conn = ee_conn_attach(db);
     if (conn == NULL) {
         return SQLITE_NOMEM;
