@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * library.h: the PKCS#11 modules of this process.
+ *
+ * A module that was loaded stays loaded and initialized as long as the process
+ * lives: C_Finalize ends it for every thread, and some modules take their
+ * cryptographic library down with them. p11-kit shares it with others in the
+ * process who use p11-kit.
+ */
+#ifndef EE_PKCS11_LIBRARY_H
+#define EE_PKCS11_LIBRARY_H
+
+#include "pkcs11/settings.h"
+#include "pkcs11/turn.h"
+
+#include <p11-kit/pkcs11.h>
+#include <stddef.h>
+
+#define EE_P11_LIBRARIES_MAX 32
+
+struct ee_p11_libraries {
+    CK_FUNCTION_LIST *f[EE_P11_LIBRARIES_MAX];
+    size_t n; /* at least 1 */
+};
+
+/* Loads what the settings name, unless it is loaded, and initializes what is
+ * not initialized in this process: in a child of fork(), all. */
+int ee_p11_libraries_get(struct ee_p11_libraries *out,
+                         const struct ee_p11_settings *settings,
+                         const struct envelope_call *call,
+                         struct ee_error *err) EE_CHECKED;
+
+/* A module said CKR_CRYPTOKI_NOT_INITIALIZED: somebody else finalized it. */
+void ee_p11_library_again(CK_FUNCTION_LIST *f);
+
+#endif
