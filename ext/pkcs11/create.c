@@ -31,9 +31,8 @@ static int generate(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
     CK_ULONG bytes = EE_KEY_BYTES;
     CK_BBOOL yes = CK_TRUE;
     CK_BBOOL no = CK_FALSE;
-    CK_BBOOL gcm =
-        (settings->mechanisms & 1U << EE_P11_AES_GCM) != 0 &&
-        offers(token, CKM_AES_GCM, CKF_ENCRYPT | CKF_DECRYPT);
+    CK_BBOOL gcm = (settings->mechanisms & 1U << EE_P11_AES_GCM) != 0 &&
+                   offers(token, CKM_AES_GCM, CKF_ENCRYPT | CKF_DECRYPT);
     CK_BBOOL wrap = !gcm;
     CK_ATTRIBUTE key[] = {{CKA_CLASS, &class, sizeof class},
                           {CKA_KEY_TYPE, &type, sizeof type},

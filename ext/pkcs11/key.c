@@ -71,7 +71,7 @@ static int find_one(CK_OBJECT_HANDLE *handle, P11KitUri *uri,
 
         if (type.n == sizeof classes[i] &&
             memcmp(type.p, &classes[i], type.n) != 0) { /* lint: memcmp */
-            continue; /* on public bytes */
+            continue;                                   /* on public bytes */
         }
         rc = ee_p11_turn(call, err);
         if (rc == EE_OK) {
@@ -107,8 +107,8 @@ static CK_ULONG number(const struct ee_p11_key *k, CK_FUNCTION_LIST *f,
 
 /* What a key does not say is taken for the worse. */
 static bool says(const struct ee_p11_key *k, CK_FUNCTION_LIST *f,
-               CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE type,
-               bool if_unsaid)
+                 CK_SESSION_HANDLE session, CK_ATTRIBUTE_TYPE type,
+                 bool if_unsaid)
 {
     CK_BBOOL v = CK_FALSE;
     size_t n = sizeof v;
@@ -120,10 +120,11 @@ static bool says(const struct ee_p11_key *k, CK_FUNCTION_LIST *f,
 static void ask_uses(struct ee_p11_key *k, CK_FUNCTION_LIST *f,
                      CK_SESSION_HANDLE session)
 {
-    k->may = (says(k, f, session, CKA_ENCRYPT, false) ? EE_P11_MAY_ENCRYPT : 0) |
-             (says(k, f, session, CKA_DECRYPT, false) ? EE_P11_MAY_DECRYPT : 0) |
-             (says(k, f, session, CKA_WRAP, false) ? EE_P11_MAY_WRAP : 0) |
-             (says(k, f, session, CKA_UNWRAP, false) ? EE_P11_MAY_UNWRAP : 0);
+    k->may =
+        (says(k, f, session, CKA_ENCRYPT, false) ? EE_P11_MAY_ENCRYPT : 0) |
+        (says(k, f, session, CKA_DECRYPT, false) ? EE_P11_MAY_DECRYPT : 0) |
+        (says(k, f, session, CKA_WRAP, false) ? EE_P11_MAY_WRAP : 0) |
+        (says(k, f, session, CKA_UNWRAP, false) ? EE_P11_MAY_UNWRAP : 0);
     /* anybody may make an object that is not private, without a PIN */
     k->protected = says(k, f, session, CKA_SENSITIVE, false) &&
                    !says(k, f, session, CKA_EXTRACTABLE, true) &&

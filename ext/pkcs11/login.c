@@ -32,7 +32,7 @@ static size_t next_refused; /* the oldest is replaced */
 static struct mac_key {
     uint8_t live;
     uint8_t key[EE_KEY_BYTES];
-} *mac_key;
+} * mac_key;
 
 static bool same_token(const CK_TOKEN_INFO *a, const CK_TOKEN_INFO *b)
 {

@@ -17,7 +17,8 @@
 #include <string.h>
 
 /* The public half, big-endian, without zeros in front. */
-struct public {
+struct public
+{
     uint8_t modulus[EE_P11_RSA_BYTES_MAX + 8];
     uint8_t exponent[16];
     struct ee_bytes n;
@@ -56,10 +57,10 @@ static CK_RSA_PKCS_OAEP_PARAMS params(int mechanism)
 {
     const bool sha1 = mechanism == EE_P11_RSA_OAEP_SHA1;
 
-    return (CK_RSA_PKCS_OAEP_PARAMS){
-        .hashAlg = sha1 ? CKM_SHA_1 : CKM_SHA256,
-        .mgf = sha1 ? CKG_MGF1_SHA1 : CKG_MGF1_SHA256,
-        .source = CKZ_DATA_SPECIFIED};
+    return (CK_RSA_PKCS_OAEP_PARAMS){.hashAlg = sha1 ? CKM_SHA_1 : CKM_SHA256,
+                                     .mgf =
+                                         sha1 ? CKG_MGF1_SHA1 : CKG_MGF1_SHA256,
+                                     .source = CKZ_DATA_SPECIFIED};
 }
 
 /* ---- sealing ---- */
@@ -177,9 +178,8 @@ int ee_p11_oaep_wrap(struct ee_p11_work *w, int mechanism, uint8_t *carried,
     if (rc == EE_OK) {
         rc = decrypt(w, mechanism, local, ee_bytes(carried, p.n.n), err);
     }
-    if (rc == EE_AUTH ||
-        (rc == EE_OK &&
-         !ee_equal(local->scratch, local->key, sizeof local->key))) {
+    if (rc == EE_AUTH || (rc == EE_OK && !ee_equal(local->scratch, local->key,
+                                                   sizeof local->key))) {
         rc = ee_fail(err, EE_CONFIG,
                      "the token cannot decrypt what was encrypted to its RSA "
                      "key by %s: name another key, or allow another mechanism "

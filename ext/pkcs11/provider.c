@@ -152,17 +152,17 @@ static int do_describe(struct ee_p11_work *w, const struct job *job,
         return ee_fail(err, EE_UNAVAILABLE,
                        "the PKCS#11 module does not describe its token");
     }
-    (void)snprintf(
-        (char *)job->out, job->out_size,
-        "PKCS#11 %.*s %u.%u, token %.*s, %s of %lu bits%s, %s",
-        (int)p11_kit_space_strlen(info.libraryDescription,
-                                  sizeof info.libraryDescription),
-        (const char *)info.libraryDescription, info.libraryVersion.major,
-        info.libraryVersion.minor,
-        (int)p11_kit_space_strlen(token.label, sizeof token.label),
-        (const char *)token.label, aes ? "AES" : "RSA", key->bytes * 8,
-        key->protected ? "" : " that is not protected",
-        m == 0 ? "no mechanism to wrap" : ee_p11_mechanism_name(m));
+    (void)snprintf((char *)job->out, job->out_size,
+                   "PKCS#11 %.*s %u.%u, token %.*s, %s of %lu bits%s, %s",
+                   (int)p11_kit_space_strlen(info.libraryDescription,
+                                             sizeof info.libraryDescription),
+                   (const char *)info.libraryDescription,
+                   info.libraryVersion.major, info.libraryVersion.minor,
+                   (int)p11_kit_space_strlen(token.label, sizeof token.label),
+                   (const char *)token.label, aes ? "AES" : "RSA",
+                   key->bytes * 8,
+                   key->protected ? "" : " that is not protected",
+                   m == 0 ? "no mechanism to wrap" : ee_p11_mechanism_name(m));
     return EE_OK;
 }
 

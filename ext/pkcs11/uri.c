@@ -10,6 +10,7 @@
 
 #include "base/wire.h"
 
+#include <p11-kit/p11-kit.h>
 #include <stdbool.h>
 #include <string.h>
 

@@ -11,14 +11,14 @@
 #include "pkcs11/settings.h"
 #include "pkcs11/uri.h"
 
-#define EE_P11_WRAP_VERSION   1
-#define EE_P11_HEAD_MAX       (3 + EE_P11_ID_MAX)
-#define EE_P11_IV_BYTES       12
-#define EE_P11_SEALED_BYTES   (ENVELOPE_PAYLOAD_BYTES + EE_TAG_BYTES)
-#define EE_P11_KW_BYTES       (EE_KEY_BYTES + 8) /* RFC 3394 */
-#define EE_P11_RSA_BYTES_MIN  256
-#define EE_P11_RSA_BYTES_MAX  1024
-#define EE_P11_AAD_PREFIX     "sqlite-envelope/v1/pkcs11" /* and its NUL */
+#define EE_P11_WRAP_VERSION  1
+#define EE_P11_HEAD_MAX      (3 + EE_P11_ID_MAX)
+#define EE_P11_IV_BYTES      12
+#define EE_P11_SEALED_BYTES  (ENVELOPE_PAYLOAD_BYTES + EE_TAG_BYTES)
+#define EE_P11_KW_BYTES      (EE_KEY_BYTES + 8) /* RFC 3394 */
+#define EE_P11_RSA_BYTES_MIN 256
+#define EE_P11_RSA_BYTES_MAX 1024
+#define EE_P11_AAD_PREFIX    "sqlite-envelope/v1/pkcs11" /* and its NUL */
 #define EE_P11_AAD_MAX                                                         \
     (sizeof EE_P11_AAD_PREFIX + EE_P11_HEAD_MAX + ENVELOPE_CONTEXT_MAX)
 
