@@ -78,7 +78,8 @@ void p11kit_token(const char *label)
 {
     char text[600];
 
-    (void)snprintf(dir, sizeof dir, "/tmp/ee-p11-XXXXXX");
+    (void)snprintf(dir, sizeof dir, "%s/ee-p11-XXXXXX",
+                   getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
     need(mkdtemp(dir) != NULL, "no folder");
     (void)snprintf(text, sizeof text, "%s/tokens", dir);
     need(mkdir(text, 0700) == 0, "no folder for tokens");

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""pkcs11: with SoftHSM, which has AES-GCM and AES key wrap."""
+
+import os
+import re
+import unittest
+
+import contract
+import pkcs11_tokens
+import servers
+from contract import CANARY, Hooks
+
+import sqlscript  # noqa: E402  (contract adds its folder)
+
+NO_STATE = "a token keeps no states of keys"
+token = None
+faults = None
+
+
+def setUpModule():
+    global token, faults
+    token = pkcs11_tokens.SoftHsm()
+    faults = pkcs11_tokens.with_faults(token)
+
+
+def tearDownModule():
+    if token is not None:
+        token.remove()
+
+
+class Base(Hooks):
+    count = 0
+
+    def setUp(self):
+        super().setUp()
+        self.secrets.append(pkcs11_tokens.PIN)
+        os.environ.update(token.settings())
+
+    def label(self, name):
+        Base.count += 1
+        return "%s-%d" % (name, Base.count)
+
+    def make(self, label, *more):
+        """By pkcs11-tool, as an administrator would."""
+        token.pkcs11_tool("--keygen", "--key-type", "AES:32", "--label", label,
+                          "--sensitive", "--private", *more)
+        return token.uri(label)
+
+    def cmk(self, name="one"):
+        return self.make(self.label(name))
+
+    def fresh(self):
+        return token.uri(self.label("fresh"))
+
+
+class SoftHsm(contract.Contract, Base, unittest.TestCase):
+    absent = {
+        "rotate": "a key object has no versions; PKCS11.md section 6",
+        "disable": NO_STATE,
+        "enable": NO_STATE,
+        "deny": "a login is the process's, until its last session closes",
+        "allow": "nothing is denied",
+        "stall": "a call of a module cannot be ended; PKCS11.md section 7",
+    }
+
+    def destroy(self, uri):
+        token.pkcs11_tool("--delete-object", "--type", "secrkey", "--label",
+                          uri.split("object=")[1])
+
+    def cut(self):
+        faults.removed = 1
+        self.addCleanup(self.restore)
+
+    def restore(self):
+        faults.removed = 0
+
+
+class Sessions(Base, unittest.TestCase):
+    def test_many_keys_take_one_login(self):
+        uri = self.cmk()
+        conn = self.connect()
+        before = faults.logins
+        for i in range(5):
+            self.one(conn, "SELECT envelope_key_create(?, ?)", "k%d" % i, uri)
+        self.assertEqual(1, faults.logins - before)
+
+    def test_rows_call_no_token(self):
+        uri = self.cmk()
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_create('pii', ?)", uri)
+        conn.execute("CREATE TABLE t(c)")
+        conn.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+            "WHERE i < 1000) INSERT INTO t SELECT envelope_seal(i, 'pii') "
+            "FROM n")
+        calls = conn.execute("SELECT wraps, unwraps FROM envelope_providers "
+                             "WHERE cmk = ?", (uri,)).fetchone()
+        self.assertEqual((1, 0), calls)
+
+    def test_a_closed_connection_leaves_no_session(self):
+        uri = self.cmk()
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_create('pii', ?)", uri)
+        self.assertGreater(faults.sessions, 0)
+        conn.close()
+        self.assertEqual(0, faults.sessions)
+
+    def test_a_session_that_is_lost_is_opened_again(self):
+        uri = self.cmk()
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_create('a', ?)", uri)
+        faults.function, faults.rv, faults.times = b"C_Encrypt", 0xB3, 1
+        self.one(conn, "SELECT envelope_key_create('b', ?)", uri)
+        self.assertEqual(0, faults.times)
+
+    def test_a_pin_about_to_lock_is_not_sent(self):
+        uri = self.cmk()
+        conn = self.connect()
+        before = faults.logins
+        faults.flags = 1 << 17
+        try:
+            self.refuses("one try left", conn,
+                         "SELECT envelope_key_create('pii', ?)", uri)
+        finally:
+            faults.flags = 0
+        self.assertEqual(before, faults.logins)
+        self.assertEqual([], self.keys(conn))
+        self.one(conn, "SELECT envelope_key_create('pii', ?)", uri)
+
+
+class Uris(Base, unittest.TestCase):
+    def create(self, says, uri):
+        self.refuses(says, self.connect(),
+                     "SELECT envelope_key_create('pii', ?)", uri)
+
+    def test_a_pin_is_never_in_a_uri(self):
+        self.create("'?'", token.uri("k") + "?pin-value=1234")
+        self.create("pin-value", token.uri("k") + ";pin-value=1234")
+
+    def test_a_module_is_never_in_a_uri(self):
+        self.create("'?'", token.uri("k") + "?module-path=/tmp/x.so")
+        self.create("module-path", token.uri("k") + ";module-path=/tmp/x.so")
+
+    def test_another_spelling_is_the_same_cmk(self):
+        uri = self.cmk()
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_create('pii', ?)", uri)
+        blob = self.seal(conn)
+        other = self.connect()
+        label = uri.split("object=")[1]
+        self.one(other, "SELECT envelope_config('cmks', ?)",
+                 "pkcs11:object=%s;token=%%74ests" % label)
+        self.assertEqual(CANARY, self.open(other, blob))
+
+    def test_a_uri_that_only_the_database_has_is_not_asked(self):
+        uri = self.cmk()
+        blob = self.seal_under(uri)
+        stranger = self.connect()
+        before = faults.logins
+        self.refuses_open(uri, stranger, blob)
+        self.assertEqual(before, faults.logins)
+
+    def seal_under(self, uri):
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_create('pii', ?)", uri)
+        blob = self.seal(conn)
+        conn.close()
+        return blob
+
+
+class Keys(Base, unittest.TestCase):
+    def test_a_key_that_can_be_read_out_is_refused(self):
+        label = self.label("extractable")
+        uri = self.make(label, "--extractable")
+        conn = self.connect()
+        self.refuses("ALLOW_UNPROTECTED", conn,
+                     "SELECT envelope_key_create('pii', ?)", uri)
+        self.assertEqual([], self.keys(conn))
+
+    def test_two_keys_of_a_name(self):
+        label = self.label("twin")
+        self.make(label, "--id", "01")
+        uri = self.make(label, "--id", "02")
+        conn = self.connect()
+        self.refuses("id=", conn, "SELECT envelope_key_create('pii', ?)", uri)
+        self.one(conn, "SELECT envelope_key_create('pii', ?)", uri + ";id=%02")
+
+    def test_moving_to_a_new_key_is_the_rotation(self):
+        old, new = self.cmk("old"), self.cmk("new")
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_create('pii', ?)", old)
+        blob = self.seal(conn)
+        self.one(conn, "SELECT envelope_key_rewrap('pii', ?)", new)
+        other = self.connect()
+        self.one(other, "SELECT envelope_config('cmks', ?)", new)
+        self.assertEqual(CANARY, self.open(other, blob))
+
+    def test_it_says_why_it_does_not_rotate(self):
+        self.refuses("rotate", self.connect(),
+                     "SELECT envelope_cmk_rotate(?)", self.cmk())
+
+
+class Documentation(unittest.TestCase):
+    """PKCS11.md's transcript, as it stands."""
+
+    def test_transcript(self):
+        with open(os.path.join(servers.REPO, "ext", "provider", "PKCS11.md"),
+                  encoding="utf-8") as f:
+            text = f.read()
+        section = text[text.index("## 9. A transcript"):]
+        shell = re.search(r"```sh\n(.*?)```", section, re.S)[1]
+        sql = re.search(r"```sql\n(.*?)```", section, re.S)[1]
+        with sqlscript.Place() as place:
+            so = os.path.join(os.path.dirname(os.path.realpath(
+                os.environ.get("EE_EXTENSION", "build/envelope.so"))),
+                "envelope_pkcs11.so")
+            os.symlink(so, place.file("build/envelope_pkcs11.so"))
+            place.env.pop("SOFTHSM2_CONF", None)
+            start = shell.replace("/usr/lib/softhsm/libsofthsm2.so",
+                                  token.module)
+            feed, _ = sqlscript.split(sql)
+            out, err = place.run(["/bin/sh", "-eu", "-c", start], feed)
+            marker = out.index(sql.split("-- => ")[1].split("\n")[0])
+            sqlscript.check(sql, out[marker:], err)
+
+
+if __name__ == "__main__":
+    unittest.main()
