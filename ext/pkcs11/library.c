@@ -22,6 +22,7 @@ static struct library {
     char module[PATH_BYTES]; /* as in the setting; "": configured in p11-kit */
     CK_FUNCTION_LIST *f;
     _Atomic pid_t ready_in; /* the process that it is initialized in */
+    _Atomic bool inherited; /* and has its state from the parent of that */
 } libraries[EE_P11_LIBRARIES_MAX];
 
 static size_t library_count;
@@ -85,10 +86,15 @@ static CK_RV initialize(struct library *l,
     /* softokn calls this member LibraryParameters */
     CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK,
                                  .pReserved = (void *)settings->init_args};
+    CK_INFO info;
     CK_RV rv = CKR_OK;
 
     if (l->ready_in == getpid()) {
         return CKR_OK;
+    }
+    /* before C_Initialize nothing else may work */
+    if (l->ready_in != 0 && l->f->C_GetInfo(&info) == CKR_OK) {
+        l->inherited = true;
     }
     rv = l->f->C_Initialize(settings->init_args != NULL ? &args : NULL);
     if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) {
@@ -155,6 +161,16 @@ int ee_p11_libraries_get(struct ee_p11_libraries *out,
     }
     ee_p11_unlock();
     return rc;
+}
+
+bool ee_p11_library_is_inherited(CK_FUNCTION_LIST *f)
+{
+    for (size_t i = 0; i < EE_P11_LIBRARIES_MAX; i++) {
+        if (libraries[i].f == f && libraries[i].inherited) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void ee_p11_library_again(CK_FUNCTION_LIST *f)

@@ -30,6 +30,10 @@ int ee_p11_libraries_get(struct ee_p11_libraries *out,
                          const struct envelope_call *call,
                          struct ee_error *err) EE_CHECKED;
 
+/* Did the module not notice that this is a child of the process that started
+ * it? Then it goes on with its parent's state. */
+bool ee_p11_library_is_inherited(CK_FUNCTION_LIST *f);
+
 /* A module said CKR_CRYPTOKI_NOT_INITIALIZED: somebody else finalized it. */
 void ee_p11_library_again(CK_FUNCTION_LIST *f);
 

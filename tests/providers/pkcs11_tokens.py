@@ -7,6 +7,7 @@ once. So a test file has one token, made by its setUpModule().
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 
@@ -99,6 +100,7 @@ class SoftHsm(Token):
 
 class Nss(Token):
     label = "NSS Certificate DB"
+    rsa_id = None
 
     def __init__(self):
         super().__init__(*SOFTOKN)
@@ -113,6 +115,16 @@ class Nss(Token):
                 "configdir='sql:%s' certPrefix='' keyPrefix='' secmod='' "
                 "flags= " % self.dir,
         }
+
+
+    def make_rsa_pair(self):
+        """Before softokn is started in this process: rsa_id is its CKA_ID."""
+        noise = self.write("noise", os.urandom(64).hex())
+        database = ("-d", "sql:" + self.dir, "-f", self.file("pin"))
+        run(servers.tool("certutil"), "-G", "-k", "rsa", "-g", "2048", "-z",
+            noise, *database)
+        listed = run(servers.tool("certutil"), "-K", *database)
+        self.rsa_id = re.search(r"rsa +([0-9a-f]{40})", listed)[1]
 
 
 class Tpm(Token):

@@ -3,9 +3,11 @@
 with SHA-256."""
 
 import os
+import re
 import unittest
 
 import contract
+import pkcs11_shared
 import pkcs11_tokens
 from contract import CANARY, Hooks
 
@@ -15,6 +17,7 @@ token = None
 def setUpModule():
     global token
     token = pkcs11_tokens.Nss()
+    token.make_rsa_pair()
 
 
 def tearDownModule():
@@ -41,7 +44,8 @@ class Base(Hooks):
         return uri
 
 
-class Nss(contract.Contract, Base, unittest.TestCase):
+class Nss(contract.Contract, Base, pkcs11_shared.Shared,
+          unittest.TestCase):
     absent = dict.fromkeys(
         ("rotate", "disable", "enable", "destroy", "deny", "allow", "cut",
          "stall", "restore"),
@@ -68,6 +72,20 @@ class Mechanisms(Base, unittest.TestCase):
 
     def test_aes_key_wrap(self):
         self.by("aes-key-wrap")
+
+    def test_rsa_oaep_sha256(self):
+        os.environ["ENVELOPE_PKCS11_ALLOW_UNPROTECTED"] = "1"
+        key_id = token.rsa_id
+        uri = "pkcs11:token=NSS%%20Certificate%%20DB;id=%s" % re.sub(
+            "(..)", r"%\1", key_id)
+        info = self.one(self.connect(), "SELECT envelope_cmk_info(?)", uri)
+        self.assertIn("rsa-oaep-sha256", info)
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_create('pii', ?)", uri)
+        blob = self.seal(conn)
+        other = self.connect()
+        self.one(other, "SELECT envelope_config('cmks', ?)", uri)
+        self.assertEqual(CANARY, self.open(other, blob))
 
     def test_a_mechanism_that_is_not_allowed_does_not_open(self):
         uri, blob = self.by("aes-key-wrap")

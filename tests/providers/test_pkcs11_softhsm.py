@@ -3,14 +3,21 @@
 
 import os
 import re
+import sys
 import unittest
 
 import contract
+import pkcs11_format
+import pkcs11_shared
 import pkcs11_tokens
 import servers
 from contract import CANARY, Hooks
 
 import sqlscript  # noqa: E402  (contract adds its folder)
+from support import run_shell  # noqa: E402
+
+sys.path.insert(0, os.path.join(servers.REPO, "tests", "format"))
+import envelope_format  # noqa: E402
 
 NO_STATE = "a token keeps no states of keys"
 token = None
@@ -53,7 +60,8 @@ class Base(Hooks):
         return token.uri(self.label("fresh"))
 
 
-class SoftHsm(contract.Contract, Base, unittest.TestCase):
+class SoftHsm(contract.Contract, Base, pkcs11_shared.Shared,
+              unittest.TestCase):
     absent = {
         "rotate": "a key object has no versions; PKCS11.md section 6",
         "disable": NO_STATE,
@@ -198,6 +206,50 @@ class Keys(Base, unittest.TestCase):
     def test_it_says_why_it_does_not_rotate(self):
         self.refuses("rotate", self.connect(),
                      "SELECT envelope_cmk_rotate(?)", self.cmk())
+
+
+class Format(Base, unittest.TestCase):
+    """A reader that has PKCS11.md and the value of the key, and no more."""
+
+    def payload_by(self, mechanism, *usage):
+        label, key = self.label("known"), os.urandom(32)
+        self.make_known(label, key, *usage)
+        os.environ["ENVELOPE_PKCS11_ALLOW_UNPROTECTED"] = "1"
+        os.environ["ENVELOPE_PKCS11_MECHANISMS"] = mechanism
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_key_create('pii', ?)",
+                 token.uri(label))
+        wrapped = self.one(conn, "SELECT wrapped FROM envelope_key_wrap")
+        context = pkcs11_format.context_of(conn, "pii")
+        key_id, payload = pkcs11_format.unwrap(key, wrapped, context)
+        self.assertEqual((b"\x4b\x31", 64), (key_id, len(payload)))
+        fingerprint = self.one(conn, "SELECT fingerprint FROM envelope_key")
+        self.assertEqual(fingerprint, envelope_format.Kek(
+            payload[:32], 1).fingerprint)
+
+    def make_known(self, label, key, *usage):
+        path = self.write("key", key)
+        token.pkcs11_tool("--write-object", path, "--type", "secrkey",
+                          "--key-type", "AES:32", "--label", label, "--id",
+                          "4b31", "--extractable", *usage)
+
+    def test_aes_gcm(self):
+        self.payload_by("aes-gcm", "--usage-decrypt")
+
+    def test_aes_key_wrap(self):
+        self.payload_by("aes-key-wrap", "--usage-wrap")
+
+
+class Configured(Base, unittest.TestCase):
+    def test_without_a_module_p11_kit_says_which(self):
+        """In a process of its own: this one has loaded another module."""
+        uri = self.cmk()
+        env = dict(os.environ, ENVELOPE_PKCS11_PIN=pkcs11_tokens.PIN)
+        for name in ("ENVELOPE_PKCS11_MODULE", "ENVELOPE_PKCS11_PIN_FILE"):
+            del env[name]
+        done = run_shell(self.path, "SELECT length(envelope_key_create('pii', "
+                         "'%s'));" % uri, env=env)
+        self.assertEqual("16\n", done.stdout, done.stderr)
 
 
 class Documentation(unittest.TestCase):

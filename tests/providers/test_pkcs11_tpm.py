@@ -6,6 +6,7 @@ import os
 import unittest
 
 import contract
+import pkcs11_shared
 import pkcs11_tokens
 from contract import CANARY, Hooks
 
@@ -36,11 +37,26 @@ class Base(Hooks):
         return token.uri({"one": "one"}.get(name, "two"))
 
 
-class Tpm(contract.Contract, Base, unittest.TestCase):
+class Tpm(contract.Contract, Base, pkcs11_shared.Shared,
+          unittest.TestCase):
     absent = dict.fromkeys(
         ("rotate", "disable", "enable", "destroy", "deny", "allow", "cut",
          "stall", "restore", "fresh"),
         "done with SoftHSM; a TPM makes keys by its own tools")
+
+    def test_a_child_of_fork_opens_its_own_session(self):
+        """It must not: tpm2-pkcs11 goes on with its parent's connection and
+        session at the TPM, and each would spoil the other's."""
+        uri = self.cmk()
+        conn, blob = self.sealed(uri)
+        self.in_child(lambda: self.refused_in_child(uri, blob))
+        self.one(conn, "SELECT envelope_key_create('next', ?)", uri)
+        self.opens_anew(uri, blob)
+
+    def refused_in_child(self, uri, blob):
+        conn = self.connect()
+        self.one(conn, "SELECT envelope_config('cmks', ?)", uri)
+        self.refuses_open("after the fork", conn, blob)
 
 
 class Keys(Base, unittest.TestCase):
