@@ -83,12 +83,11 @@ static int make(P11KitUri *uri, const struct ee_p11_token *token,
         return rc;
     }
     if (id.n == 0) {
-        if (call->random(call->arg, new_id, sizeof new_id) != 0) {
-            return ee_fail(err, EE_UNAVAILABLE, "there is no randomness");
-        }
+        rc = ee_p11_random(call, new_id, sizeof new_id, err);
         id = ee_bytes(new_id, sizeof new_id);
     }
-    return generate(token, session, label, id, &settings, err);
+    return rc != EE_OK ? rc
+                       : generate(token, session, label, id, &settings, err);
 }
 
 static int check_new(P11KitUri *uri, const struct ee_p11_token *token,
@@ -122,28 +121,28 @@ static int check_type(P11KitUri *uri, struct ee_error *err)
     return EE_OK;
 }
 
-int ee_p11_create(const char *text, struct envelope_call *call,
+int ee_p11_create(const char *uri, struct envelope_call *call,
                   struct ee_error *err)
 {
     struct ee_p11_token token;
     CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
-    P11KitUri *uri = NULL;
-    int rc = ee_p11_uri_parse(&uri, text, err);
+    P11KitUri *parsed = NULL;
+    int rc = ee_p11_uri_parse(&parsed, uri, err);
 
     if (rc == EE_OK) {
-        rc = check_type(uri, err);
+        rc = check_type(parsed, err);
     }
     if (rc == EE_OK) {
-        rc = ee_p11_session_open(&token, &session, uri, CKF_RW_SESSION, call,
+        rc = ee_p11_session_open(&token, &session, parsed, CKF_RW_SESSION, call,
                                  err);
         if (rc == EE_OK) {
-            rc = check_new(uri, &token, session, call, err);
+            rc = check_new(parsed, &token, session, call, err);
             if (rc == EE_OK) {
-                rc = make(uri, &token, session, call, err);
+                rc = make(parsed, &token, session, call, err);
             }
             (void)token.f->C_CloseSession(session);
         }
     }
-    p11_kit_uri_free(uri);
+    p11_kit_uri_free(parsed);
     return rc;
 }

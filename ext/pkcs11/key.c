@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-void ee_p11_key_attribute(uint8_t *out, size_t *n, CK_FUNCTION_LIST *f,
+void ee_p11_key_attribute(void *out, size_t *n, CK_FUNCTION_LIST *f,
                           CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
                           CK_ATTRIBUTE_TYPE type)
 {
@@ -101,7 +101,7 @@ static CK_ULONG number(const struct ee_p11_key *k, CK_FUNCTION_LIST *f,
     CK_ULONG v = 0;
     size_t n = sizeof v;
 
-    ee_p11_key_attribute((uint8_t *)&v, &n, f, session, k->handle, type);
+    ee_p11_key_attribute(&v, &n, f, session, k->handle, type);
     return n == sizeof v ? v : CK_UNAVAILABLE_INFORMATION;
 }
 

@@ -35,7 +35,7 @@ int ee_p11_key_find(struct ee_p11_key *out, P11KitUri *uri,
 
 /* Reads an attribute of at most *n bytes; 0 bytes when the key does not have
  * it, or does not say. */
-void ee_p11_key_attribute(uint8_t *out, size_t *n, CK_FUNCTION_LIST *f,
+void ee_p11_key_attribute(void *out, size_t *n, CK_FUNCTION_LIST *f,
                           CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
                           CK_ATTRIBUTE_TYPE type);
 

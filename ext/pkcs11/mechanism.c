@@ -74,9 +74,10 @@ int ee_p11_gcm_seal(struct ee_p11_work *w, uint8_t *iv, uint8_t *sealed,
     uint8_t out[2 * EE_P11_SEALED_BYTES]; /* some size queries are wrong */
     CK_ULONG n = sizeof out;
     CK_RV rv = CKR_OK;
+    int rc = ee_p11_random(w->call, iv, EE_P11_IV_BYTES, err);
 
-    if (w->call->random(w->call->arg, iv, EE_P11_IV_BYTES) != 0) {
-        return ee_fail(err, EE_UNAVAILABLE, "there is no randomness");
+    if (rc != EE_OK) {
+        return rc;
     }
     rv = w->f->C_EncryptInit(w->session, &m, w->cmk->key.handle);
     if (rv == CKR_OK) {

@@ -168,6 +168,9 @@ static int do_describe(struct ee_p11_work *w, const struct job *job,
 
 /* ---- the provider ---- */
 
+/* NOLINTBEGIN(readability-non-const-parameter): the types are the interface's
+ */
+
 static int p11_normalize(struct envelope_call *call, const char *uri, char *out)
 {
     struct ee_error err = {.code = EE_OK};
@@ -258,6 +261,8 @@ static int p11_describe(envelope_cmk *cmk, struct envelope_call *call,
 
     return run(cmk, call, do_describe, &job);
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 const struct envelope_provider ee_pkcs11_provider = {
     .abi = ENVELOPE_PROVIDER_ABI,

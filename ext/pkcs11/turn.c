@@ -29,6 +29,15 @@ int ee_p11_turn(const struct envelope_call *call, struct ee_error *err)
     return EE_OK;
 }
 
+int ee_p11_random(const struct envelope_call *call, void *out, size_t n,
+                  struct ee_error *err)
+{
+    if (call->random(call->arg, out, n) != 0) { /* lint: random: the core's */
+        return ee_fail(err, EE_UNAVAILABLE, "there is no randomness");
+    }
+    return EE_OK;
+}
+
 int ee_p11_lock(const struct envelope_call *call, struct ee_error *err)
 {
     static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};

@@ -15,6 +15,10 @@
 int ee_p11_turn(const struct envelope_call *call,
                 struct ee_error *err) EE_CHECKED;
 
+/* EE_UNAVAILABLE when there is no randomness. */
+int ee_p11_random(const struct envelope_call *call, void *out, size_t n,
+                  struct ee_error *err) EE_CHECKED;
+
 /* Waits for the lock as long as it may: ee_p11_turn()'s results. A child of
  * fork() takes it from a thread that it does not have. */
 int ee_p11_lock(const struct envelope_call *call,

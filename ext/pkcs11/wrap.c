@@ -48,7 +48,7 @@ static int seal_by_local_key(struct ee_p11_work *w, int mechanism,
                              struct ee_bytes aad, const uint8_t *payload,
                              struct ee_error *err)
 {
-    struct ee_p11_local *local = ee_cell_new(); /* secret: freed at out */
+    struct ee_p11_local *local = ee_cell_new(); /* secret: freed at the end */
     struct ee_ossl ossl = {NULL, NULL};
     int rc = EE_OK;
 
@@ -56,20 +56,17 @@ static int seal_by_local_key(struct ee_p11_work *w, int mechanism,
         return ee_fail(err, EE_NOMEM, "out of memory for a key");
     }
     rc = start_crypto(&ossl, err);
-    if (rc != EE_OK) {
-        goto out;
+    if (rc == EE_OK) {
+        rc = ee_p11_random(w->call, local->key, sizeof local->key, err);
     }
-    if (w->call->random(w->call->arg, local->key, sizeof local->key) != 0) {
-        rc = ee_fail(err, EE_UNAVAILABLE, "there is no randomness");
-        goto out;
+    if (rc == EE_OK) {
+        rc = carry(w, mechanism, carried, local, err);
     }
-    rc = carry(w, mechanism, carried, local, err);
     if (rc == EE_OK &&
         ee_gcm_seal(&ossl, sealed, local->key, nonce, aad,
                     ee_bytes(payload, ENVELOPE_PAYLOAD_BYTES)) != 0) {
         rc = ee_fail(err, EE_INTERNAL, "AES-256-GCM failed");
     }
-out:
     ee_ossl_clear(&ossl);
     ee_cell_free(local);
     return rc;
