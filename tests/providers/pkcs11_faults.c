@@ -21,6 +21,8 @@ struct faults {
     int logins;        /* counts C_Login */
     int sessions;      /* that are open */
     int longer;        /* bytes that C_Encrypt claims to have written besides */
+    int encrypts;      /* counts C_Encrypt */
+    int decrypts;      /* counts C_Decrypt */
 };
 
 __attribute__((visibility("default"))) struct faults faults;
@@ -102,6 +104,7 @@ static CK_RV encrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG in_n,
 {
     CK_RV rv = fault("C_Encrypt");
 
+    faults.encrypts++;
     if (rv == CKR_OK) {
         rv = real->C_Encrypt(session, in, in_n, out, n);
         *n += (CK_ULONG)faults.longer;
@@ -122,6 +125,7 @@ static CK_RV decrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG in_n,
 {
     CK_RV rv = fault("C_Decrypt");
 
+    faults.decrypts++;
     return rv != CKR_OK ? rv : real->C_Decrypt(session, in, in_n, out, n);
 }
 

@@ -3,21 +3,19 @@
 
 import os
 
-from contract import CANARY, Hooks
+import contract
+from contract import CANARY
 
 
-class Shared(Hooks):
-    def sealed(self, uri):
+class Shared(contract.Contract):
+    scheme = "pkcs11"
+    versions = "a key object has no versions; PKCS11.md section 6"
+    blocking = "a call of a module cannot be ended; PKCS11.md section 7"
+
+    def with_value(self, uri):
         """A connection with a key under the CMK, and a value under the key."""
-        conn = self.connect()
-        self.one(conn, "SELECT envelope_key_create('pii', ?)", uri)
+        conn = self.key_under(uri)
         return conn, self.seal(conn)
-
-    def opens_anew(self, uri, blob):
-        """In a new connection, which has nothing in its cache."""
-        conn = self.connect()
-        self.one(conn, "SELECT envelope_config('cmks', ?)", uri)
-        self.assertEqual(CANARY, self.open(conn, blob))
 
     def in_child(self, work):
         """Runs work() in a child of fork(); it must not raise."""
@@ -31,25 +29,26 @@ class Shared(Hooks):
                 os._exit(status)
         self.assertEqual(0, os.waitpid(child, 0)[1])
 
-    def test_a_child_of_fork_opens_its_own_session(self):
-        uri = self.cmk()
-        conn, blob = self.sealed(uri)
-        self.in_child(lambda: self.opens_anew(uri, blob))
-        self.one(conn, "SELECT envelope_key_create('next', ?)", uri)
-        self.opens_anew(uri, blob)
+    def spelled(self, uri):
+        """From back to front, and one letter as %XX."""
+        token, key = uri[len("pkcs11:"):].split(";", 1)
+        return "pkcs11:%s;token=%%%02x%s" % (key, ord(token[6]), token[7:])
 
     def test_a_child_of_fork_does_not_harm_its_parent(self):
         uri = self.cmk()
-        conn, blob = self.sealed(uri)
+        conn, blob = self.with_value(uri)
         self.in_child(conn.close)
-        self.one(conn, "SELECT envelope_key_create('next', ?)", uri)
-        self.opens_anew(uri, blob)
+        self.create(conn, "next", uri)
+        self.opens(blob, uri)
 
-    def test_two_connections_side_by_side(self):
+    def test_one_connection_is_closed_and_another_goes_on(self):
         uri = self.cmk()
-        one, blob = self.sealed(uri)
-        two = self.connect()
-        self.one(two, "SELECT envelope_config('cmks', ?)", uri)
+        one, blob = self.with_value(uri)
+        two = self.trusting(uri)
         self.assertEqual(CANARY, self.open(two, blob))
         one.close()
-        self.one(two, "SELECT envelope_key_create('next', ?)", uri)
+        self.create(two, "next", uri)
+
+    def test_it_says_how_to_rotate(self):
+        self.refuses("rotated at its provider", self.connect(),
+                     "SELECT envelope_cmk_rotate(?)", self.cmk())

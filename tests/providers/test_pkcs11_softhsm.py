@@ -6,7 +6,6 @@ import re
 import sys
 import unittest
 
-import contract
 import pkcs11_format
 import pkcs11_shared
 import pkcs11_tokens
@@ -60,20 +59,31 @@ class Base(Hooks):
         return token.uri(self.label("fresh"))
 
 
-class SoftHsm(contract.Contract, Base, pkcs11_shared.Shared,
-              unittest.TestCase):
+class SoftHsm(Base, pkcs11_shared.Shared):
     absent = {
-        "rotate": "a key object has no versions; PKCS11.md section 6",
+        "rotate": pkcs11_shared.Shared.versions,
+        "sql_rotate": pkcs11_shared.Shared.versions,
         "disable": NO_STATE,
         "enable": NO_STATE,
-        "deny": "a login is the process's, until its last session closes",
-        "allow": "nothing is denied",
-        "stall": "a call of a module cannot be ended; PKCS11.md section 7",
+        "stall": pkcs11_shared.Shared.blocking,
     }
+    says = {"destroy": "not available", "cut": "", "deny": ""}
+
+    def missing(self):
+        return self.fresh()
+
+    def calls(self):
+        return faults.encrypts, faults.decrypts
 
     def destroy(self, uri):
         token.pkcs11_tool("--delete-object", "--type", "secrkey", "--label",
                           uri.split("object=")[1])
+
+    def deny(self):
+        os.environ["ENVELOPE_PKCS11_PIN_FILE"] = self.write("wrong", b"0000")
+
+    def allow(self):
+        os.environ.update(token.settings())
 
     def cut(self):
         faults.removed = 1
@@ -202,10 +212,6 @@ class Keys(Base, unittest.TestCase):
         other = self.connect()
         self.one(other, "SELECT envelope_config('cmks', ?)", new)
         self.assertEqual(CANARY, self.open(other, blob))
-
-    def test_it_says_why_it_does_not_rotate(self):
-        self.refuses("rotate", self.connect(),
-                     "SELECT envelope_cmk_rotate(?)", self.cmk())
 
 
 class Format(Base, unittest.TestCase):

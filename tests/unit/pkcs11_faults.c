@@ -29,6 +29,8 @@ struct faults {
     int logins;
     int sessions;
     int longer;
+    int encrypts;
+    int decrypts;
 };
 
 static struct faults *faults;
