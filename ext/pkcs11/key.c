@@ -180,6 +180,14 @@ int ee_p11_key_find(struct ee_p11_key *out, P11KitUri *uri,
     if (rc == EE_OK) {
         rc = ask_kind(out, token, session, err);
     }
+    if (rc == EE_OK &&
+        says(out, token->f, session, CKA_ALWAYS_AUTHENTICATE, false)) {
+        rc = ee_fail(err, EE_CONFIG,
+                     "the key on token %s wants the PIN at each use "
+                     "(CKA_ALWAYS_AUTHENTICATE), which is not done here: name "
+                     "another one",
+                     token->name);
+    }
     if (rc != EE_OK) {
         return rc;
     }

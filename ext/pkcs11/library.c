@@ -20,7 +20,7 @@
 
 static struct library {
     char module[PATH_BYTES]; /* as in the setting; "": configured in p11-kit */
-    CK_FUNCTION_LIST *f;
+    CK_FUNCTION_LIST *_Atomic f;
     _Atomic pid_t ready_in; /* the process that it is initialized in */
     _Atomic bool inherited; /* and has its state from the parent of that */
 } libraries[EE_P11_LIBRARIES_MAX];
@@ -38,7 +38,7 @@ static void add(const char *module, CK_FUNCTION_LIST *f)
 
     if (library_count < EE_P11_LIBRARIES_MAX) {
         (void)snprintf(l->module, sizeof l->module, "%s", module);
-        l->f = f;
+        l->f = f; /* others look for it without the lock */
         library_count++;
     }
 }

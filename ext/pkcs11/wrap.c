@@ -192,18 +192,19 @@ int ee_p11_wrap(struct ee_p11_work *w, uint8_t *wrapped, size_t *wrapped_n,
 static int check_mechanism(struct ee_p11_work *w, int mechanism,
                            struct ee_error *err)
 {
+    if (!ee_p11_mechanism_fits(mechanism, w->cmk->key.type)) {
+        return ee_fail(err, EE_KEY_UNKNOWN,
+                       "a wrap was made by %s, which is not for keys of this "
+                       "type: it is under another key",
+                       ee_p11_mechanism_name(mechanism));
+    }
     if ((w->settings.mechanisms & 1U << mechanism) == 0) {
         return ee_fail(err, EE_CONFIG,
                        "a wrap was made by %s, which this session does not "
                        "allow: add it to ENVELOPE_PKCS11_MECHANISMS",
                        ee_p11_mechanism_name(mechanism));
     }
-    return ee_p11_mechanism_fits(mechanism, w->cmk->key.type)
-               ? EE_OK
-               : ee_fail(err, EE_KEY_UNKNOWN,
-                         "a wrap was made by %s, which is not for keys of "
-                         "this type: it is under another key",
-                         ee_p11_mechanism_name(mechanism));
+    return EE_OK;
 }
 
 static int open_wrap(struct ee_p11_work *w, uint8_t *payload,

@@ -13,6 +13,7 @@ import servers
 from contract import CANARY, Hooks
 
 import sqlscript  # noqa: E402  (contract adds its folder)
+import test_terminal  # noqa: E402
 from support import run_shell  # noqa: E402
 
 sys.path.insert(0, os.path.join(servers.REPO, "tests", "format"))
@@ -256,6 +257,49 @@ class Configured(Base, unittest.TestCase):
         done = run_shell(self.path, "SELECT length(envelope_key_create('pii', "
                          "'%s'));" % uri, env=env)
         self.assertEqual("16\n", done.stdout, done.stderr)
+
+
+class Prompt(Base, unittest.TestCase):
+    """The PIN, typed at a terminal."""
+
+    # its shell on a terminal, and not its tests
+    (start, stop, type, read, expect, echo, modes, check_modes) = (
+        getattr(test_terminal.Terminal, name) for name in (
+            "start", "stop", "type", "read", "expect", "echo", "modes",
+            "check_modes"))
+
+    def setUp(self):
+        super().setUp()
+        if not test_terminal.has_terminals():
+            self.skipTest("no pseudo-terminals here")
+        self.uri = self.cmk("typed")
+        self.gone = []
+        del os.environ["ENVELOPE_PKCS11_PIN_FILE"]
+        self.start(self.path)
+
+    def ask_for(self, sql):
+        self.type(sql)
+        self.expect("PIN of token tests: ")
+
+    def test_typed(self):
+        self.ask_for("SELECT 'made ' || length(envelope_key_create('pii', "
+                     "'%s'));\n" % self.uri)
+        self.assertFalse(self.echo())
+        self.type(pkcs11_tokens.PIN + "\n")
+        self.expect("made 16")
+        self.check_modes()
+
+    def test_typed_wrong(self):
+        self.ask_for("SELECT envelope_key_create('pii', '%s');\n" % self.uri)
+        self.type("0000\n")
+        self.expect("refused the PIN")
+        self.check_modes()
+
+    def test_not_asked_inside_a_write_transaction(self):
+        self.type("BEGIN IMMEDIATE;\n")
+        self.expect("sqlite> ")
+        self.type("SELECT envelope_key_create('pii', '%s');\n" % self.uri)
+        self.expect("is locked with a PIN: set ENVELOPE_PKCS11_PIN_FILE")
 
 
 class Documentation(unittest.TestCase):
