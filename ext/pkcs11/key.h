@@ -27,6 +27,12 @@ struct ee_p11_key {
     uint8_t id[EE_P11_ID_MAX]; /* CKA_ID */
 };
 
+/* May it neither decrypt nor unwrap? Tokens keep no other state of keys. */
+static inline bool ee_p11_key_is_disabled(const struct ee_p11_key *k)
+{
+    return (k->may & (EE_P11_MAY_DECRYPT | EE_P11_MAY_UNWRAP)) == 0;
+}
+
 /* EE_KEY_UNKNOWN: no such key. EE_CONFIG: several, or of another kind. */
 int ee_p11_key_find(struct ee_p11_key *out, P11KitUri *uri,
                     const struct ee_p11_token *token, CK_SESSION_HANDLE session,

@@ -96,6 +96,9 @@ static int run(envelope_cmk *cmk, struct envelope_call *call, operation *op,
             break;
         }
     }
+    if (rc == EE_KEY_STATE) {
+        ee_p11_disconnect(cmk); /* look again, next time */
+    }
     return result(call, rc, &err);
 }
 
@@ -131,9 +134,8 @@ static int do_state(struct ee_p11_work *w, const struct job *job,
         return EE_OK;
     }
     if (rc == EE_OK) {
-        *job->state = (key.may & (EE_P11_MAY_DECRYPT | EE_P11_MAY_UNWRAP)) != 0
-                          ? ENVELOPE_CMK_ENABLED
-                          : ENVELOPE_CMK_DISABLED;
+        *job->state = ee_p11_key_is_disabled(&key) ? ENVELOPE_CMK_DISABLED
+                                                   : ENVELOPE_CMK_ENABLED;
     }
     return rc;
 }

@@ -150,6 +150,16 @@ int ee_p11_wrap_mechanism(struct ee_p11_work *w)
     return next_mechanism(w, EE_P11_AES_GCM);
 }
 
+static int check_state(const struct ee_p11_work *w, struct ee_error *err)
+{
+    if (ee_p11_key_is_disabled(&w->cmk->key)) {
+        return ee_fail(err, EE_KEY_STATE,
+                       "the key is disabled at its token, where it may "
+                       "neither decrypt nor unwrap: allow it there");
+    }
+    return EE_OK;
+}
+
 static int no_mechanism(struct ee_error *err)
 {
     return ee_fail(err, EE_CONFIG,
@@ -164,9 +174,12 @@ int ee_p11_wrap(struct ee_p11_work *w, uint8_t *wrapped, size_t *wrapped_n,
                 struct ee_error *err)
 {
     int m = ee_p11_wrap_mechanism(w);
-    int rc = EE_OK;
+    int rc = check_state(w, err);
 
     *wrapped_n = 0;
+    if (rc != EE_OK) {
+        return rc;
+    }
     if (!w->cmk->key.protected && !w->settings.unprotected) {
         return ee_fail(err, EE_CONFIG,
                        "the key can be read out of its token, or be put there "
@@ -239,7 +252,10 @@ int ee_p11_unwrap(struct ee_p11_work *w, uint8_t *payload,
                        "a wrap is under a key with another CKA_ID than the "
                        "one that the pkcs11: URI names now");
     }
-    rc = check_mechanism(w, wrap.mechanism, err);
+    rc = check_state(w, err);
+    if (rc == EE_OK) {
+        rc = check_mechanism(w, wrap.mechanism, err);
+    }
     if (rc == EE_OK) {
         rc = open_wrap(w, payload, &wrap, context, err);
     }

@@ -13,16 +13,16 @@
 #include <string.h>
 
 struct faults {
-    char function[32]; /* fails: "C_Encrypt" */
-    CK_RV rv;          /* with this */
-    int times;         /* so often; then it works again */
-    CK_ULONG flags;    /* added to a token's */
-    int removed;       /* no slot has a token, and each call says so */
-    int logins;        /* counts C_Login */
-    int sessions;      /* that are open */
-    int longer;        /* bytes that C_Encrypt claims to have written besides */
-    int encrypts;      /* counts C_Encrypt */
-    int decrypts;      /* counts C_Decrypt */
+    char function[32];    /* fails: "C_Encrypt" */
+    CK_RV rv;             /* with this */
+    _Atomic int times;    /* so often; then it works again */
+    CK_ULONG flags;       /* added to a token's */
+    int removed;          /* no slot has a token, and each call says so */
+    _Atomic int logins;   /* counts C_Login */
+    _Atomic int sessions; /* that are open */
+    int longer; /* bytes that C_Encrypt claims to have written besides */
+    _Atomic int encrypts; /* counts C_Encrypt */
+    _Atomic int decrypts; /* counts C_Decrypt */
 };
 
 __attribute__((visibility("default"))) struct faults faults;

@@ -13,6 +13,8 @@ import subprocess
 
 import servers
 
+TOOLS = os.environ.get("EE_TOOLS") or os.path.join(
+    servers.REPO, "build", "release", "tests", "tools")
 PIN = "4711-canary"
 SO_PIN = "so-87654321"
 
@@ -33,6 +35,11 @@ def run(*command, **env):
     if done.returncode != 0:
         raise AssertionError("%s: %s" % (command[0], text))
     return text
+
+
+def tool(name):
+    """A program of tests/tools."""
+    return os.path.join(TOOLS, name)
 
 
 class Token:
@@ -187,9 +194,7 @@ class Faults(ctypes.Structure):
 
 def with_faults(token):
     """Puts pkcs11_faults.so before the token's module; returns its Faults."""
-    tools = os.environ.get("EE_TOOLS") or os.path.join(
-        servers.REPO, "build", "release", "tests", "tools")
-    path = os.path.join(os.path.dirname(tools), "providers",
+    path = os.path.join(os.path.dirname(TOOLS), "providers",
                         "pkcs11_faults.so")
     os.environ["EE_FAULTS_MODULE"] = token.module
     token.env["ENVELOPE_PKCS11_MODULE"] = path

@@ -19,7 +19,6 @@ from support import run_shell  # noqa: E402
 sys.path.insert(0, os.path.join(servers.REPO, "tests", "format"))
 import envelope_format  # noqa: E402
 
-NO_STATE = "a token keeps no states of keys"
 token = None
 faults = None
 
@@ -64,17 +63,27 @@ class SoftHsm(Base, pkcs11_shared.Shared):
     absent = {
         "rotate": pkcs11_shared.Shared.versions,
         "sql_rotate": pkcs11_shared.Shared.versions,
-        "disable": NO_STATE,
-        "enable": NO_STATE,
         "stall": pkcs11_shared.Shared.blocking,
     }
-    says = {"destroy": "not available", "cut": "", "deny": ""}
+    says = {"destroy": "not available"}
 
     def missing(self):
         return self.fresh()
 
     def calls(self):
         return faults.encrypts, faults.decrypts
+
+    def usage(self, uri, may):
+        pkcs11_tokens.run(pkcs11_tokens.tool("pkcs11_usage"), token.module,
+                          token.label, pkcs11_tokens.PIN,
+                          uri.split("object=")[1], may, **token.env)
+
+    def disable(self, uri):
+        """As a token can: the key may not be used."""
+        self.usage(uri, "no")
+
+    def enable(self, uri):
+        self.usage(uri, "yes")
 
     def destroy(self, uri):
         token.pkcs11_tool("--delete-object", "--type", "secrkey", "--label",

@@ -35,7 +35,7 @@ bool p11kit_rsa(const char *token, const char *label, const char *id, int bits);
 
 /* What the next calls find: reset by p11kit_call(). */
 struct p11kit_user {
-    int looks;             /* how often interrupted() was asked */
+    _Atomic int looks;     /* how often interrupted() was asked */
     int interrupt_at;      /* interrupted at this look; 0: never */
     int64_t clock_skew_ms; /* added to the clock from the first look on */
 };

@@ -23,14 +23,14 @@
 struct faults {
     char function[32];
     CK_RV rv;
-    int times;
+    _Atomic int times;
     CK_ULONG flags;
     int removed;
-    int logins;
-    int sessions;
+    _Atomic int logins;
+    _Atomic int sessions;
     int longer;
-    int encrypts;
-    int decrypts;
+    _Atomic int encrypts;
+    _Atomic int decrypts;
 };
 
 static struct faults *faults;
@@ -119,6 +119,10 @@ static void trouble_is_no_forgery(void)
     plan("C_Decrypt", CKR_FUNCTION_FAILED, 1);
     ok(p11kit_round_trip(cmk) == ENVELOPE_CORRUPT,
        "what else a token says of a decryption is");
+    plan("C_DecryptInit", CKR_KEY_FUNCTION_NOT_PERMITTED, 1);
+    ok(p11kit_round_trip(cmk) == ENVELOPE_KEY_STATE,
+       "a key that may not decrypt any more is disabled");
+    ok(p11kit_round_trip(cmk) == ENVELOPE_OK, "until it may");
     plan("C_FindObjectsInit", CKR_DEVICE_ERROR, 1);
     p11kit_close(cmk);
     ok(p11kit_open(&cmk, KEY) == ENVELOPE_UNAVAILABLE && cmk == NULL &&
