@@ -54,6 +54,12 @@ enum envelope_result {
 
 /* ---- HTTP, so that a provider can be tested without a network ---- */
 
+enum envelope_http_flags {
+    /* Metadata of this machine: http:// is allowed to 127.0.0.0/8, ::1,
+     * localhost, 169.254.0.0/16 and fd00:ec2::/32; no proxy; 1 s to connect. */
+    ENVELOPE_HTTP_LOCAL = 1
+};
+
 struct envelope_http_request {
     size_t size;
     const char *method;         /* "POST" */
@@ -61,6 +67,10 @@ struct envelope_http_request {
     const char *const *headers; /* "Name: value", ends with NULL */
     const void *body;           /* may hold secrets; borrowed */
     size_t body_bytes;
+    uint32_t flags;         /* enum envelope_http_flags */
+    const char *aws_sigv4;  /* "aws:amz:eu-west-1:kms": signed so; or NULL */
+    const char *aws_key_id; /* with what it is signed */
+    const char *aws_secret;
 };
 
 struct envelope_http_reply {
@@ -159,7 +169,8 @@ struct envelope_provider {
      * refuses it. Contacts nothing and opens no file: it is called with what
      * an attacker may have written, to compare it with what is allowed. Two
      * URIs mean the same CMK when this gives the same text. Without it a URI
-     * is compared as it is written, and has no '?'. */
+     * is compared as it is written. No URI that comes here has a '?', a control
+     * character, or another program's scheme. */
     int (*normalize)(struct envelope_call *call, const char *uri, char *out);
 
     /* Everything slow or interactive may happen here, or later. Never makes a
@@ -219,11 +230,12 @@ struct envelope_provider {
 /* Ask for it with a pointer, after envelope was loaded in the connection:
  *
  *     struct envelope_provider_registry *registry = NULL;
- *     sqlite3_prepare_v2(db, "SELECT envelope_provider_registry(?1)", -1,
- *                        &stmt, NULL);
- *     sqlite3_bind_pointer(stmt, 1, &registry, ENVELOPE_REGISTRY_POINTER,
- * NULL); sqlite3_step(stmt); sqlite3_finalize(stmt); if (registry != NULL)
- * registry->add(registry, &my_provider);
+ *
+ *     sqlite3_prepare_v2(db, "SELECT envelope_provider_registry(?1)", ...);
+ *     sqlite3_bind_pointer(stmt, 1, &registry, ENVELOPE_REGISTRY_POINTER, 0);
+ *     sqlite3_step(stmt);
+ *     sqlite3_finalize(stmt);
+ *     if (registry != NULL) registry->add(registry, &my_provider);
  *
  * It stays valid as long as the connection. SQL cannot make such a pointer. */
 #define ENVELOPE_REGISTRY_POINTER "envelope_provider_registry"
