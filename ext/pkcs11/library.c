@@ -17,9 +17,11 @@
 #include <unistd.h>
 
 #define PATH_BYTES 512
+#define ARGS_BYTES 1024
 
 static struct library {
     char module[PATH_BYTES]; /* as in the setting; "": configured in p11-kit */
+    char init_args[ARGS_BYTES]; /* p11-kit keeps a pointer to it */
     CK_FUNCTION_LIST *_Atomic f;
     _Atomic pid_t ready_in; /* the process that it is initialized in */
     _Atomic bool inherited; /* and has its state from the parent of that */
@@ -32,25 +34,31 @@ static const char *module_of(const struct ee_p11_settings *settings)
     return settings->module != NULL ? settings->module : "";
 }
 
-static void add(const char *module, CK_FUNCTION_LIST *f)
+static void add(const char *module, const char *init_args, CK_FUNCTION_LIST *f)
 {
     struct library *l = &libraries[library_count];
 
     if (library_count < EE_P11_LIBRARIES_MAX) {
         (void)snprintf(l->module, sizeof l->module, "%s", module);
+        (void)snprintf(l->init_args, sizeof l->init_args, "%s", init_args);
         l->f = f; /* others look for it without the lock */
         library_count++;
     }
 }
 
-static int load_one(const char *module, struct ee_error *err)
+static int load_one(const struct ee_p11_settings *settings,
+                    struct ee_error *err)
 {
+    const char *module = settings->module;
+    const char *init_args =
+        settings->init_args != NULL ? settings->init_args : "";
     CK_FUNCTION_LIST *f = NULL;
 
-    if (strlen(module) >= PATH_BYTES || library_count == EE_P11_LIBRARIES_MAX) {
+    if (strlen(module) >= PATH_BYTES || strlen(init_args) >= ARGS_BYTES ||
+        library_count == EE_P11_LIBRARIES_MAX) {
         return ee_fail(err, EE_CONFIG,
-                       "the path in ENVELOPE_PKCS11_MODULE is too long, or "
-                       "this process has loaded %d modules",
+                       "ENVELOPE_PKCS11_MODULE or ENVELOPE_PKCS11_INIT_ARGS "
+                       "is too long, or this process has loaded %d modules",
                        EE_P11_LIBRARIES_MAX);
     }
     f = p11_kit_module_load(module, 0);
@@ -61,7 +69,7 @@ static int load_one(const char *module, struct ee_error *err)
                        "processor?",
                        ee_file_shown(module));
     }
-    add(module, f);
+    add(module, init_args, f);
     return EE_OK;
 }
 
@@ -70,9 +78,13 @@ static int load_configured(struct ee_error *err)
     CK_FUNCTION_LIST **all = p11_kit_modules_load(NULL, 0);
 
     for (size_t i = 0; all != NULL && all[i] != NULL; i++) {
-        add("", all[i]);
+        add("", "", all[i]);
     }
-    if (all == NULL || all[0] == NULL) {
+    if (all != NULL && all[0] == NULL) {
+        p11_kit_modules_release(all);
+        all = NULL;
+    }
+    if (all == NULL) {
         return ee_fail(err, EE_CONFIG,
                        "p11-kit has no PKCS#11 module configured: set "
                        "ENVELOPE_PKCS11_MODULE to the path of one");
@@ -80,12 +92,11 @@ static int load_configured(struct ee_error *err)
     return EE_OK; /* what p11-kit allocated for the list stays with the list */
 }
 
-static CK_RV initialize(struct library *l,
-                        const struct ee_p11_settings *settings)
+static CK_RV initialize(struct library *l)
 {
     /* softokn calls this member LibraryParameters */
     CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK,
-                                 .pReserved = (void *)settings->init_args};
+                                 .pReserved = l->init_args};
     CK_INFO info;
     CK_RV rv = CKR_OK;
 
@@ -96,7 +107,7 @@ static CK_RV initialize(struct library *l,
     if (l->ready_in != 0 && l->f->C_GetInfo(&info) == CKR_OK) {
         l->inherited = true;
     }
-    rv = l->f->C_Initialize(settings->init_args != NULL ? &args : NULL);
+    rv = l->f->C_Initialize(l->init_args[0] != 0 ? &args : NULL);
     if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) {
         rv = CKR_OK; /* by somebody else, who will finalize it */
     }
@@ -122,7 +133,7 @@ static int collect(struct ee_p11_libraries *out,
         if (ee_p11_turn(call, err) != EE_OK) {
             return err->code;
         }
-        rv = initialize(&libraries[i], settings);
+        rv = initialize(&libraries[i]);
         if (rv == CKR_OK) {
             out->f[out->n++] = libraries[i].f;
         } else {
@@ -153,7 +164,7 @@ int ee_p11_libraries_get(struct ee_p11_libraries *out,
         return rc;
     }
     if (!is_loaded(module_of(settings))) {
-        rc = settings->module != NULL ? load_one(settings->module, err)
+        rc = settings->module != NULL ? load_one(settings, err)
                                       : load_configured(err);
     }
     if (rc == EE_OK) {

@@ -11,6 +11,7 @@ bool ee_p11_is_lost(CK_RV rv)
     switch (rv) {
     case CKR_SESSION_HANDLE_INVALID:
     case CKR_SESSION_CLOSED:
+    case CKR_SLOT_ID_INVALID:
     case CKR_DEVICE_REMOVED:
     case CKR_TOKEN_NOT_PRESENT:
     case CKR_USER_NOT_LOGGED_IN:

@@ -65,7 +65,8 @@ static void lost_sessions(void)
         {"C_Decrypt", CKR_DEVICE_REMOVED, "the same while it decrypts"},
         {"C_Encrypt", CKR_USER_NOT_LOGGED_IN, "a login that was ended"},
         {"C_DecryptInit", CKR_KEY_HANDLE_INVALID, "a handle that is stale"},
-        {"C_OpenSession", CKR_TOKEN_NOT_PRESENT, "a slot that moved"},
+        {"C_OpenSession", CKR_TOKEN_NOT_PRESENT, "a slot without a token"},
+        {"C_OpenSession", CKR_SLOT_ID_INVALID, "a slot with another number"},
         {"C_OpenSession", CKR_CRYPTOKI_NOT_INITIALIZED,
          "a module that somebody finalized"},
     };
