@@ -99,13 +99,17 @@ static CK_RV initialize(struct library *l)
                                  .pReserved = l->init_args};
     CK_INFO info;
     CK_RV rv = CKR_OK;
+    const bool works = l->ready_in != 0 &&
+                       l->f->C_GetInfo(&info) != CKR_CRYPTOKI_NOT_INITIALIZED;
 
-    if (l->ready_in == getpid()) {
+    if (works && l->ready_in == getpid()) {
         return CKR_OK;
     }
-    /* before C_Initialize nothing else may work */
-    if (l->ready_in != 0 && l->f->C_GetInfo(&info) == CKR_OK) {
+    if (works) {
         l->inherited = true;
+    } else if (l->ready_in == getpid()) {
+        /* finalized past p11-kit, which would not initialize it again */
+        (void)l->f->C_Finalize(NULL);
     }
     rv = l->f->C_Initialize(l->init_args[0] != 0 ? &args : NULL);
     if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) {
@@ -182,13 +186,4 @@ bool ee_p11_library_is_inherited(CK_FUNCTION_LIST *f)
         }
     }
     return false;
-}
-
-void ee_p11_library_again(CK_FUNCTION_LIST *f)
-{
-    for (size_t i = 0; i < EE_P11_LIBRARIES_MAX; i++) {
-        if (libraries[i].f == f) {
-            libraries[i].ready_in = 0;
-        }
-    }
 }

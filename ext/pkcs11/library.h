@@ -24,7 +24,8 @@ struct ee_p11_libraries {
 };
 
 /* Loads what the settings name, unless it is loaded, and initializes what is
- * not initialized in this process: in a child of fork(), all. */
+ * not initialized: all in a child of fork(), and what somebody else in the
+ * process has finalized. */
 int ee_p11_libraries_get(struct ee_p11_libraries *out,
                          const struct ee_p11_settings *settings,
                          const struct envelope_call *call,
@@ -33,8 +34,5 @@ int ee_p11_libraries_get(struct ee_p11_libraries *out,
 /* Did the module not notice that this is a child of the process that started
  * it? Then it goes on with its parent's state. */
 bool ee_p11_library_is_inherited(CK_FUNCTION_LIST *f);
-
-/* A module said CKR_CRYPTOKI_NOT_INITIALIZED: somebody else finalized it. */
-void ee_p11_library_again(CK_FUNCTION_LIST *f);
 
 #endif

@@ -114,8 +114,5 @@ int ee_p11_work_fail(struct ee_p11_work *w, CK_RV rv, const char *doing,
     if (ee_p11_is_lost(rv)) {
         w->lost = true;
     }
-    if (rv == CKR_CRYPTOKI_NOT_INITIALIZED) {
-        ee_p11_library_again(w->cmk->f);
-    }
     return ee_p11_fail(err, rv, doing);
 }

@@ -71,9 +71,6 @@ static int search(struct ee_p11_token *out, struct found *found, P11KitUri *uri,
     int rc = EE_OK;
 
     if (rv != CKR_OK) {
-        if (rv == CKR_CRYPTOKI_NOT_INITIALIZED) {
-            ee_p11_library_again(f);
-        }
         return ee_p11_fail(err, rv, "list its tokens");
     }
     for (CK_ULONG i = 0; i < n && i < SLOTS_MAX && rc == EE_OK; i++) {

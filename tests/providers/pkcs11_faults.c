@@ -11,6 +11,7 @@
 #include <p11-kit/pkcs11.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct faults {
     char function[32];    /* fails: "C_Encrypt" */
@@ -23,6 +24,7 @@ struct faults {
     int longer; /* bytes that C_Encrypt claims to have written besides */
     _Atomic int encrypts; /* counts C_Encrypt */
     _Atomic int decrypts; /* counts C_Decrypt */
+    int slow_ms;          /* each call takes so long, below 1000 */
 };
 
 __attribute__((visibility("default"))) struct faults faults;
@@ -32,6 +34,9 @@ static CK_FUNCTION_LIST list;
 
 static CK_RV fault(const char *function)
 {
+    const struct timespec slow = {.tv_nsec = faults.slow_ms * 1000000L};
+
+    (void)nanosleep(&slow, NULL);
     if (faults.removed) {
         return CKR_DEVICE_REMOVED;
     }

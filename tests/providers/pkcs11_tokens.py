@@ -189,7 +189,8 @@ class Faults(ctypes.Structure):
                 ("times", ctypes.c_int), ("flags", ctypes.c_ulong),
                 ("removed", ctypes.c_int), ("logins", ctypes.c_int),
                 ("sessions", ctypes.c_int), ("longer", ctypes.c_int),
-                ("encrypts", ctypes.c_int), ("decrypts", ctypes.c_int)]
+                ("encrypts", ctypes.c_int), ("decrypts", ctypes.c_int),
+                ("slow_ms", ctypes.c_int)]
 
 
 def with_faults(token):

@@ -4,6 +4,8 @@
 import os
 import re
 import sys
+import threading
+import time
 import unittest
 
 import pkcs11_format
@@ -14,7 +16,7 @@ from contract import CANARY, Hooks
 
 import sqlscript  # noqa: E402  (contract adds its folder)
 import test_terminal  # noqa: E402
-from support import run_shell  # noqa: E402
+from support import SECONDS, run_shell  # noqa: E402
 
 sys.path.insert(0, os.path.join(servers.REPO, "tests", "format"))
 import envelope_format  # noqa: E402
@@ -154,6 +156,38 @@ class Sessions(Base, unittest.TestCase):
         self.assertEqual(before, faults.logins)
         self.assertEqual([], self.keys(conn))
         self.one(conn, "SELECT envelope_key_create('pii', ?)", uri)
+
+
+class Slow(Base, unittest.TestCase):
+    """Each call of the module takes 0.4 s, and cannot be ended."""
+
+    CALL = 0.4
+
+    def setUp(self):
+        super().setUp()
+        self.uri = self.cmk()
+        self.conn = self.connect()
+        faults.slow_ms = int(self.CALL * 1000)
+        self.addCleanup(setattr, faults, "slow_ms", 0)
+
+    def ends_within(self, seconds, says):
+        start = time.monotonic()
+        self.refuses(says, self.conn, "SELECT envelope_key_create('pii', ?)",
+                     self.uri)
+        self.assertLess(time.monotonic() - start, seconds + SECONDS)
+        self.assertEqual([], self.keys(self.conn))
+        faults.slow_ms = 0
+        self.one(self.conn, "SELECT envelope_key_create('pii', ?)", self.uri)
+
+    def test_no_call_begins_after_the_deadline(self):
+        self.one(self.conn, "SELECT envelope_config('provider_timeout', '1s')")
+        self.ends_within(1 + self.CALL, "provider_timeout")
+
+    def test_no_call_begins_after_an_interrupt(self):
+        timer = threading.Timer(0.1, self.conn.interrupt)
+        timer.start()
+        self.ends_within(0.1 + self.CALL, "interrupted")
+        timer.join()
 
 
 class Uris(Base, unittest.TestCase):

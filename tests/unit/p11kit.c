@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "crypto/pool.h"
+#include "tap.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,6 +172,16 @@ int p11kit_open(envelope_cmk **cmk, const char *uri)
     struct envelope_call call = p11kit_call();
 
     return said(&call, p11kit_provider->open(&call, uri, cmk));
+}
+
+envelope_cmk *p11kit_opened(const char *uri)
+{
+    envelope_cmk *cmk = NULL;
+
+    if (p11kit_open(&cmk, uri) != ENVELOPE_OK) {
+        note("%s: %s", uri, p11kit_said);
+    }
+    return cmk;
 }
 
 int p11kit_wrap(envelope_cmk *cmk, const void *payload, const char *context,

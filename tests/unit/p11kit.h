@@ -47,6 +47,8 @@ struct envelope_call p11kit_call(void);
 extern char p11kit_said[ENVELOPE_MESSAGE_MAX];
 
 int p11kit_open(envelope_cmk **cmk, const char *uri);
+/* NULL, and a note, when it fails. */
+envelope_cmk *p11kit_opened(const char *uri);
 int p11kit_wrap(envelope_cmk *cmk, const void *payload, const char *context,
                 uint8_t *wrapped, size_t *n);
 int p11kit_unwrap(envelope_cmk *cmk, const uint8_t *wrapped, size_t n,

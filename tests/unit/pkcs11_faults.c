@@ -31,6 +31,7 @@ struct faults {
     int longer;
     _Atomic int encrypts;
     _Atomic int decrypts;
+    int slow_ms;
 };
 
 static struct faults *faults;
@@ -40,16 +41,6 @@ static void plan(const char *function, CK_RV rv, int times)
     (void)snprintf(faults->function, sizeof faults->function, "%s", function);
     faults->rv = rv;
     faults->times = times;
-}
-
-static envelope_cmk *opened(void)
-{
-    envelope_cmk *cmk = NULL;
-
-    if (p11kit_open(&cmk, KEY) != ENVELOPE_OK) {
-        note("%s", p11kit_said);
-    }
-    return cmk;
 }
 
 static void lost_sessions(void)
@@ -70,7 +61,7 @@ static void lost_sessions(void)
         {"C_OpenSession", CKR_CRYPTOKI_NOT_INITIALIZED,
          "a module that somebody finalized"},
     };
-    envelope_cmk *cmk = opened();
+    envelope_cmk *cmk = p11kit_opened(KEY);
 
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
         plan(losses[i].function, losses[i].rv, 1);
@@ -89,7 +80,7 @@ static void lost_sessions(void)
 
 static void removed(void)
 {
-    envelope_cmk *cmk = opened();
+    envelope_cmk *cmk = p11kit_opened(KEY);
     envelope_cmk *none = NULL;
     enum envelope_cmk_state state = ENVELOPE_CMK_ENABLED;
 
@@ -110,7 +101,7 @@ static void removed(void)
 
 static void trouble_is_no_forgery(void)
 {
-    envelope_cmk *cmk = opened();
+    envelope_cmk *cmk = p11kit_opened(KEY);
 
     plan("C_Decrypt", CKR_DEVICE_ERROR, 1);
     ok(p11kit_round_trip(cmk) == ENVELOPE_UNAVAILABLE,
@@ -130,7 +121,7 @@ static void trouble_is_no_forgery(void)
            faults->sessions == 0,
        "a search that fails leaves no session");
     faults->longer = 300;
-    cmk = opened();
+    cmk = p11kit_opened(KEY);
     ok(p11kit_round_trip(cmk) == ENVELOPE_UNAVAILABLE,
        "a length that cannot be is not believed");
     faults->longer = 0;
@@ -218,7 +209,7 @@ static void wrong_pins(void)
     ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED && faults->logins == 2,
        "another wrong one is sent once, too");
     (void)setenv("ENVELOPE_PKCS11_PIN", P11KIT_PIN, 1);
-    cmk = opened();
+    cmk = p11kit_opened(KEY);
     ok(cmk != NULL && faults->logins == 3, "the right one opens the token");
     p11kit_close(cmk);
 }

@@ -3,17 +3,14 @@
  * pkcs11_softhsm.c: the provider against SoftHSM: every mechanism it has, every
  * change of a wrap, and which keys are used, refused and made.
  */
-#include "child.h"
 #include "p11kit.h"
 #include "pkcs11/provider.h"
 #include "pkcs11/wrap_format.h"
 #include "tap.h"
 
 #include <p11-kit/p11-kit.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define GCM_KEY "pkcs11:token=one;object=gcm"
 #define KW_KEY  "pkcs11:token=one;object=kw"
@@ -26,16 +23,6 @@ static void mechanisms(const char *allowed)
     } else {
         (void)setenv("ENVELOPE_PKCS11_MECHANISMS", allowed, 1);
     }
-}
-
-static envelope_cmk *opened(const char *uri)
-{
-    envelope_cmk *cmk = NULL;
-
-    if (p11kit_open(&cmk, uri) != ENVELOPE_OK) {
-        note("%s: %s", uri, p11kit_said);
-    }
-    return cmk;
 }
 
 static void create(void)
@@ -97,7 +84,7 @@ static void every_change(envelope_cmk *cmk, uint8_t *wrapped, size_t n,
 static void mechanism(const char *uri, int expected, size_t size,
                       const char *name)
 {
-    envelope_cmk *cmk = opened(uri);
+    envelope_cmk *cmk = p11kit_opened(uri);
     uint8_t wrapped[ENVELOPE_WRAPPED_MAX];
     uint8_t again[ENVELOPE_WRAPPED_MAX];
     uint8_t payload[ENVELOPE_PAYLOAD_BYTES];
@@ -146,7 +133,7 @@ static void all_mechanisms(void)
 
 static void what_is_not_allowed(void)
 {
-    envelope_cmk *cmk = opened(RSA_KEY);
+    envelope_cmk *cmk = p11kit_opened(RSA_KEY);
     uint8_t wrapped[ENVELOPE_WRAPPED_MAX];
     uint8_t payload[ENVELOPE_PAYLOAD_BYTES];
     size_t n = 0;
@@ -161,7 +148,7 @@ static void what_is_not_allowed(void)
            strstr(p11kit_said, "rsa-oaep-sha1") != NULL,
        "nor is a wrap by it opened");
     p11kit_close(cmk);
-    cmk = opened(GCM_KEY);
+    cmk = p11kit_opened(GCM_KEY);
     (void)p11kit_wrap(cmk, p11kit_payload, "c", wrapped, &n);
     mechanisms("aes-key-wrap");
     ok(p11kit_unwrap(cmk, wrapped, n, "c", payload) == ENVELOPE_CONFIGURATION,
@@ -178,8 +165,8 @@ static void what_is_not_allowed(void)
 
 static void foreign_wraps(void)
 {
-    envelope_cmk *gcm = opened(GCM_KEY);
-    envelope_cmk *kw = opened(KW_KEY);
+    envelope_cmk *gcm = p11kit_opened(GCM_KEY);
+    envelope_cmk *kw = p11kit_opened(KW_KEY);
     uint8_t wrapped[ENVELOPE_WRAPPED_MAX];
     uint8_t payload[ENVELOPE_PAYLOAD_BYTES];
     size_t n = 0;
@@ -232,6 +219,8 @@ static bool make(const struct own_key *k)
                      strlen(P11KIT_PIN));
     rv = f->C_GenerateKey(s, &m, key, sizeof key / sizeof *key, &handle);
     (void)f->C_CloseSession(s);
+    (void)p11_kit_module_finalize(f);
+    p11_kit_module_release(f);
     return rv == CKR_OK;
 }
 
@@ -285,82 +274,15 @@ static void tokens(void)
     ok(p11kit_open(&cmk, "pkcs11:token=one;manufacturer=Nobody;object=gcm") ==
            ENVELOPE_UNAVAILABLE,
        "a token of another maker is not the one");
-    cmk = opened("pkcs11:object=gcm;token=one;model=SoftHSM%20v2");
+    cmk = p11kit_opened("pkcs11:object=gcm;token=one;model=SoftHSM%20v2");
     ok(cmk != NULL && p11kit_round_trip(cmk) == ENVELOPE_OK,
        "one that all attributes fit is");
     p11kit_close(cmk);
 }
 
-/* ---- fork, threads of life ---- */
-
-static void use_parents(void *arg, void *out, size_t n)
-{
-    (void)n;
-    *(int *)out = p11kit_round_trip(arg);
-    p11kit_close(arg);
-}
-
-static void open_anew(void *arg, void *out, size_t n)
-{
-    envelope_cmk *cmk = NULL;
-    int rc = p11kit_open(&cmk, GCM_KEY);
-
-    (void)arg;
-    (void)n;
-    *(int *)out = rc == ENVELOPE_OK ? p11kit_round_trip(cmk) : rc;
-    if (rc != ENVELOPE_OK) {
-        note("child: %s", p11kit_said);
-    }
-    p11kit_close(cmk);
-}
-
-static void after_fork(void)
-{
-    envelope_cmk *cmk = opened(GCM_KEY);
-    int rc = -1;
-
-    ok(child_ask(use_parents, cmk, &rc, sizeof rc) &&
-           rc == ENVELOPE_UNAVAILABLE,
-       "a child does not use its parent's session, and closes it in peace");
-    ok(p11kit_round_trip(cmk) == ENVELOPE_OK, "which still works");
-    ok(child_ask(open_anew, NULL, &rc, sizeof rc) && rc == ENVELOPE_OK,
-       "a child that opens the key anew can use it");
-    ok(p11kit_round_trip(cmk) == ENVELOPE_OK, "and the parent, too");
-    p11kit_close(cmk);
-}
-
-static void two_at_once(void)
-{
-    envelope_cmk *a = opened(GCM_KEY);
-    envelope_cmk *b = opened(GCM_KEY);
-
-    ok(a != NULL && b != NULL, "two connections of a process log in once");
-    p11kit_close(a);
-    ok(p11kit_round_trip(b) == ENVELOPE_OK,
-       "closing one does not log the other out");
-    p11kit_close(b);
-}
-
-static void deadline_and_interrupt(void)
-{
-    envelope_cmk *cmk = opened(GCM_KEY);
-
-    p11kit_user.interrupt_at = 1;
-    ok(p11kit_round_trip(cmk) == ENVELOPE_INTERRUPTED,
-       "an interrupt is seen before a call of the module");
-    p11kit_user.interrupt_at = 0;
-    p11kit_user.clock_skew_ms = 120000;
-    ok(p11kit_round_trip(cmk) == ENVELOPE_UNAVAILABLE &&
-           strstr(p11kit_said, "provider_timeout") != NULL,
-       "so is the end of the time");
-    p11kit_user.clock_skew_ms = 0;
-    ok(p11kit_round_trip(cmk) == ENVELOPE_OK, "and the next call works");
-    p11kit_close(cmk);
-}
-
 static void described(void)
 {
-    envelope_cmk *cmk = opened(GCM_KEY);
+    envelope_cmk *cmk = p11kit_opened(GCM_KEY);
     struct envelope_call call = p11kit_call();
     enum envelope_cmk_state state = ENVELOPE_CMK_UNKNOWN;
     char line[200];
@@ -379,65 +301,6 @@ static void described(void)
     p11kit_close(cmk);
 }
 
-/* ---- secrets ---- */
-
-static void pins(void)
-{
-    envelope_cmk *cmk = NULL;
-    char path[300];
-
-    (void)unsetenv("ENVELOPE_PKCS11_PIN");
-    ok(p11kit_open(&cmk, GCM_KEY) == ENVELOPE_DENIED &&
-           strstr(p11kit_said, "ENVELOPE_PKCS11_PIN_FILE") != NULL,
-       "without a PIN it says where one is looked for");
-    p11kit_write("pin", P11KIT_PIN "\n", 0600);
-    (void)snprintf(path, sizeof path, "%s/pin", p11kit_dir());
-    (void)setenv("ENVELOPE_PKCS11_PIN_FILE", path, 1);
-    cmk = opened(GCM_KEY);
-    ok(cmk != NULL, "a PIN in a file, with a line end");
-    p11kit_close(cmk);
-    p11kit_write("pin", P11KIT_PIN "\n", 0644);
-    ok(p11kit_open(&cmk, GCM_KEY) == ENVELOPE_DENIED &&
-           strstr(p11kit_said, "chmod 600") != NULL,
-       "not in a file that others can read");
-    p11kit_write("pin", "wrong-canary-0001", 0600);
-    ok(p11kit_open(&cmk, GCM_KEY) == ENVELOPE_DENIED &&
-           strstr(p11kit_said, "tried once") != NULL,
-       "a wrong PIN is tried once");
-    ok(p11kit_open(&cmk, GCM_KEY) == ENVELOPE_DENIED &&
-           strstr(p11kit_said, "not sent again") != NULL,
-       "and not again");
-    p11kit_write("pin", P11KIT_PIN "\n", 0600);
-    cmk = opened(GCM_KEY);
-    ok(cmk != NULL, "another PIN is tried");
-    p11kit_close(cmk);
-    (void)unsetenv("ENVELOPE_PKCS11_PIN_FILE");
-    (void)setenv("ENVELOPE_PKCS11_PIN", P11KIT_PIN, 1);
-}
-
-static void settings(void)
-{
-    envelope_cmk *cmk = NULL;
-
-    (void)setenv("ENVELOPE_PKCS11_MODULE", "libsofthsm2.so", 1);
-    ok(p11kit_open(&cmk, GCM_KEY) == ENVELOPE_CONFIGURATION,
-       "a module is an absolute path");
-    (void)setenv("ENVELOPE_PKCS11_MODULE", "/nowhere/module.so", 1);
-    ok(p11kit_open(&cmk, GCM_KEY) == ENVELOPE_CONFIGURATION &&
-           strstr(p11kit_said, "cannot load") != NULL,
-       "one that is not there is named");
-    (void)unsetenv("ENVELOPE_PKCS11_MODULE");
-    (void)setenv("ENVELOPE_PKCS11_INIT_ARGS", "x", 1);
-    ok(p11kit_open(&cmk, GCM_KEY) == ENVELOPE_CONFIGURATION,
-       "a string for no module is an error");
-    (void)unsetenv("ENVELOPE_PKCS11_INIT_ARGS");
-    (void)setenv("ENVELOPE_PKCS11_ALLOW_UNPROTECTED", "yes", 1);
-    ok(p11kit_open(&cmk, GCM_KEY) == ENVELOPE_CONFIGURATION,
-       "neither 0 nor 1 is an error");
-    (void)unsetenv("ENVELOPE_PKCS11_ALLOW_UNPROTECTED");
-    (void)setenv("ENVELOPE_PKCS11_MODULE", p11kit_softhsm(), 1);
-}
-
 int main(void)
 {
     if (p11kit_softhsm() == NULL) {
@@ -454,12 +317,7 @@ int main(void)
     foreign_wraps();
     keys_of_others();
     tokens();
-    two_at_once();
-    after_fork();
-    deadline_and_interrupt();
     described();
-    pins();
-    settings();
     p11kit_clear();
     return done();
 }
