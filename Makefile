@@ -163,7 +163,7 @@ TOOL_SRC  := $(filter-out $(ABSENT),$(sort $(wildcard tests/tools/*.c)))
 FUZZ_SRC  := $(filter-out $(ABSENT),$(sort $(wildcard tests/fuzz/*.c)))
 # providers in loadable extensions of their own; they include no header of ours
 # but envelope_provider.h
-OTHER_SRC := $(sort $(wildcard tests/providers/*.c))
+OTHER_SRC := $(filter-out $(ABSENT),$(sort $(wildcard tests/providers/*.c)))
 # programs of many threads, for ThreadSanitizer
 RACE_SRC  := $(sort $(wildcard tests/race/*.c))
 # bench/ext_*.c are loadable extensions of their own, the rest are programs
@@ -223,7 +223,7 @@ $(OUT)/core/lower.a: $(LOWER_SRC:%.c=$(OUT)/core/%.o)
 
 # programs that can be of a module: unit/kms_json.c is
 LINKED    = $(UNIT) $(FAULT) $(TOOL) $(FUZZ)
-of_module = $(foreach d,unit fault tools fuzz,$(filter $(OUT)/tests/$d/$(1)_%,$(2)))
+of_module = $(foreach d,unit fault tools fuzz providers,$(filter $(OUT)/tests/$d/$(1)_%,$(2)))
 
 # private: prerequisites, such as the file of flags, do not inherit it
 define module_rules

@@ -4,8 +4,8 @@
  */
 #include "provider/credentials.h"
 
+#include "base/secret_source.h"
 #include "crypto/kdf.h"
-#include "provider/secret_source.h"
 
 #include <string.h>
 #include <sys/stat.h>

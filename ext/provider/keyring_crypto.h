@@ -9,10 +9,10 @@
 #ifndef EE_PROVIDER_KEYRING_CRYPTO_H
 #define EE_PROVIDER_KEYRING_CRYPTO_H
 
+#include "base/secret_source.h"
 #include "base/status.h"
 #include "crypto/suite.h"
 #include "provider/keyring_image.h"
-#include "provider/secret_source.h"
 
 #include <stdbool.h>
 

@@ -5,7 +5,7 @@
 #include "provider/keyring_store.h"
 
 #include "base/secret.h"
-#include "provider/secret_source.h"
+#include "base/secret_source.h"
 
 #include <string.h>
 

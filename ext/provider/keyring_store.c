@@ -8,7 +8,7 @@
  */
 #include "provider/keyring_store.h"
 
-#include "provider/secret_source.h"
+#include "base/secret_source.h"
 
 #include <string.h>
 

@@ -10,11 +10,11 @@
 
 #include "base/file.h"
 #include "base/secret.h"
+#include "base/secret_source.h"
 #include "base/text.h"
 #include "db/sql.h"
 #include "provider/pem_file.h"
 #include "provider/pem_wrap.h"
-#include "provider/secret_source.h"
 
 #include <stdio.h>
 #include <string.h>

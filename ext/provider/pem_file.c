@@ -5,8 +5,8 @@
 #include "provider/pem_file.h"
 
 #include "base/secret.h"
+#include "base/secret_source.h"
 #include "crypto/pbes2.h"
-#include "provider/secret_source.h"
 
 /* Secret: pages of its own. */
 struct work {

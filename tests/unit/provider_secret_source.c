@@ -4,7 +4,7 @@
  * Questions on a terminal are provider_terminal.c's.
  */
 #include "base/secret.h"
-#include "provider/secret_source.h"
+#include "base/secret_source.h"
 #include "ring.h"
 #include "tap.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * secret_source.h: where the secret of a keyring or a PEM file comes from.
+ * secret_source.h: where the secret of a keyring, a PEM file or a token comes
+ * from.
  *
  *   passphrase  $ENVELOPE_PASSPHRASE, the file $ENVELOPE_PASSPHRASE_FILE, the
  *               systemd credential envelope_passphrase, or the terminal
@@ -15,11 +16,15 @@
  *   the file    $ENVELOPE_PEM_KEYFILE, or the systemd credential
  *               envelope_pem_keyfile
  *
+ * The PIN of a PKCS#11 token: $ENVELOPE_PKCS11_PIN, the file
+ * $ENVELOPE_PKCS11_PIN_FILE, the systemd credential envelope_pkcs11_pin, or the
+ * terminal.
+ *
  * The first that is set is used; one that is set and unusable is an error and
  * never skipped. A secret is never an SQL value.
  */
-#ifndef EE_PROVIDER_SECRET_SOURCE_H
-#define EE_PROVIDER_SECRET_SOURCE_H
+#ifndef EE_BASE_SECRET_SOURCE_H
+#define EE_BASE_SECRET_SOURCE_H
 
 #include "base/secret_file.h"
 #include "base/wait.h"
@@ -32,7 +37,8 @@ enum ee_secret_kind {
     EE_SECRET_PASSPHRASE = 1,
     EE_SECRET_KEYFILE = 2,
     EE_SECRET_PEM_PASSPHRASE = 3,
-    EE_SECRET_PEM_KEYFILE = 4 /* found by ee_secret_find() only */
+    EE_SECRET_PEM_KEYFILE = 4, /* found by ee_secret_find() only */
+    EE_SECRET_PKCS11_PIN = 5
 };
 
 /* Where a secret is, not what it is. */
@@ -54,7 +60,7 @@ struct ee_secret {
     uint8_t bytes[EE_SECRET_MAX + 2]; /* a file may end with CR LF */
 };
 
-/* The secret that opens an existing keyring or PEM file of this kind. locked
+/* The secret that opens an existing keyring, PEM file or token. locked
  * names it in messages and in the question. user: who may be asked, and may
  * interrupt that; NULL: nobody may. Free *out with ee_secret_free(). */
 int ee_secret_to_open(struct ee_secret **out, int kind, const char *locked,

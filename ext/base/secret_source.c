@@ -5,7 +5,7 @@
  * What was set in the environment stays there: it is the caller's to unset.
  * secure_getenv() sees nothing in a set-user-ID program.
  */
-#include "provider/secret_source.h"
+#include "base/secret_source.h"
 
 #include "base/secret.h"
 #include "base/terminal.h"
@@ -30,6 +30,8 @@ static const struct setting {
                                   "envelope_pem_passphrase"},
     [EE_SECRET_PEM_KEYFILE] = {NULL, "ENVELOPE_PEM_KEYFILE",
                                "envelope_pem_keyfile"},
+    [EE_SECRET_PKCS11_PIN] = {"ENVELOPE_PKCS11_PIN", "ENVELOPE_PKCS11_PIN_FILE",
+                              "envelope_pkcs11_pin"},
 };
 
 /* True when the variable is set. An empty one is a mistake to be told. */
@@ -98,6 +100,11 @@ int ee_secret_find(struct ee_secret_place *s, int kind, struct ee_error *err)
     return find_credential(s, names->credential, err);
 }
 
+static const char *word(int kind)
+{
+    return kind == EE_SECRET_PKCS11_PIN ? "PIN" : "passphrase";
+}
+
 static int read_passphrase(struct ee_secret *secret,
                            const struct ee_secret_place *s,
                            struct ee_error *err)
@@ -120,13 +127,12 @@ static int read_passphrase(struct ee_secret *secret,
         }
     }
     if (secret->n > EE_SECRET_MAX) {
-        return ee_fail(err, EE_CONFIG,
-                       "the passphrase of %s is longer than %d bytes", s->what,
-                       EE_SECRET_MAX);
+        return ee_fail(err, EE_CONFIG, "the %s of %s is longer than %d bytes",
+                       word(secret->kind), s->what, EE_SECRET_MAX);
     }
     if (secret->n == 0) {
-        return ee_fail(err, EE_CONFIG, "the passphrase of %s is empty",
-                       s->what);
+        return ee_fail(err, EE_CONFIG, "the %s of %s is empty",
+                       word(secret->kind), s->what);
     }
     return EE_OK;
 }
@@ -148,7 +154,9 @@ static int read_keyfile(struct ee_secret *secret,
 
 static const char *noun(int kind)
 {
-    return kind == EE_SECRET_PEM_PASSPHRASE ? "PEM file" : "keyring";
+    return kind == EE_SECRET_PKCS11_PIN       ? "token"
+           : kind == EE_SECRET_PEM_PASSPHRASE ? "PEM file"
+                                              : "keyring";
 }
 
 static int ask(struct ee_secret *secret, const char *locked,
@@ -157,12 +165,14 @@ static int ask(struct ee_secret *secret, const char *locked,
     char prompt[320];
     int rc = EE_OK;
 
-    (void)snprintf(prompt, sizeof prompt,
-                   "Passphrase of %s %s: ", noun(secret->kind), locked);
+    (void)snprintf(prompt, sizeof prompt, "%s of %s %s: ",
+                   secret->kind == EE_SECRET_PKCS11_PIN ? "PIN" : "Passphrase",
+                   noun(secret->kind), locked);
     rc = ee_terminal_ask(secret->bytes, EE_SECRET_MAX, &secret->n, prompt, user,
                          err);
     if (rc == EE_OK && secret->n == 0) {
-        rc = ee_fail(err, EE_DENIED, "the passphrase typed is empty");
+        rc = ee_fail(err, EE_DENIED, "the %s typed is empty",
+                     word(secret->kind));
     }
     return rc;
 }
@@ -239,9 +249,10 @@ int ee_secret_to_open(struct ee_secret **out, int kind, const char *locked,
                        locked);
     }
     if (s.what == NULL && !may_ask(user)) {
-        return ee_fail(
-            err, EE_DENIED, "%s %s is locked with a passphrase: set %s or %s",
-            noun(kind), locked, settings[kind].file, settings[kind].value);
+        return ee_fail(err, EE_DENIED,
+                       "%s %s is locked with a %s: set %s or %s", noun(kind),
+                       locked, word(kind), settings[kind].file,
+                       settings[kind].value);
     }
     return obtain(out, &s, kind, locked, user, false, err);
 }

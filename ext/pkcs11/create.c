@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * create.c: C_GenerateKey with the template of PKCS11.md section 5.
+ */
+#include "pkcs11/create.h"
+
+#include "pkcs11/rv.h"
+#include "pkcs11/session.h"
+
+#include <string.h>
+
+#define NEW_ID_BYTES 8 /* where the URI names the key by its label alone */
+
+/* AES-GCM, or else key wrap: a key gets the rights of one of them. */
+static bool offers(const struct ee_p11_token *token, CK_MECHANISM_TYPE type,
+                   CK_FLAGS flags)
+{
+    CK_MECHANISM_INFO info;
+
+    return token->f->C_GetMechanismInfo(token->slot, type, &info) == CKR_OK &&
+           (info.flags & flags) == flags;
+}
+
+static int generate(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
+                    struct ee_bytes label, struct ee_bytes id,
+                    const struct ee_p11_settings *settings,
+                    struct ee_error *err)
+{
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_AES;
+    CK_ULONG bytes = EE_KEY_BYTES;
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL no = CK_FALSE;
+    CK_BBOOL gcm = (settings->mechanisms & 1U << EE_P11_AES_GCM) != 0 &&
+                   offers(token, CKM_AES_GCM, CKF_ENCRYPT | CKF_DECRYPT);
+    CK_BBOOL wrap = !gcm;
+    CK_ATTRIBUTE key[] = {{CKA_CLASS, &class, sizeof class},
+                          {CKA_KEY_TYPE, &type, sizeof type},
+                          {CKA_VALUE_LEN, &bytes, sizeof bytes},
+                          {CKA_LABEL, (uint8_t *)label.p, label.n},
+                          {CKA_ID, (uint8_t *)id.p, id.n},
+                          {CKA_TOKEN, &yes, sizeof yes},
+                          {CKA_PRIVATE, &yes, sizeof yes},
+                          {CKA_SENSITIVE, &yes, sizeof yes},
+                          {CKA_EXTRACTABLE, &no, sizeof no},
+                          {CKA_MODIFIABLE, &no, sizeof no},
+                          {CKA_ENCRYPT, &gcm, sizeof gcm},
+                          {CKA_DECRYPT, &gcm, sizeof gcm},
+                          {CKA_WRAP, &wrap, sizeof wrap},
+                          {CKA_UNWRAP, &wrap, sizeof wrap},
+                          {CKA_SIGN, &no, sizeof no},
+                          {CKA_VERIFY, &no, sizeof no},
+                          {CKA_DERIVE, &no, sizeof no}};
+    CK_MECHANISM m = {CKM_AES_KEY_GEN, NULL, 0};
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    CK_RV rv = token->f->C_GenerateKey(session, &m, key,
+                                       sizeof key / sizeof *key, &handle);
+
+    if (rv == CKR_FUNCTION_NOT_SUPPORTED || rv == CKR_MECHANISM_INVALID) {
+        return ee_fail(err, EE_CONFIG,
+                       "token %s makes no AES keys by PKCS#11: make the key "
+                       "with the token's own tool, and then use it",
+                       token->name);
+    }
+    return rv == CKR_OK ? EE_OK : ee_p11_fail(err, rv, "make the key");
+}
+
+/* The token is logged in to, and has no such key. */
+static int make(P11KitUri *uri, const struct ee_p11_token *token,
+                CK_SESSION_HANDLE session, const struct envelope_call *call,
+                struct ee_error *err)
+{
+    struct ee_bytes label = ee_p11_uri_attribute(uri, CKA_LABEL);
+    struct ee_bytes id = ee_p11_uri_attribute(uri, CKA_ID);
+    struct ee_p11_settings settings;
+    uint8_t new_id[NEW_ID_BYTES];
+    int rc = ee_p11_settings_read(&settings, err);
+
+    if (rc == EE_OK) {
+        rc = ee_p11_turn(call, err);
+    }
+    if (rc != EE_OK) {
+        return rc;
+    }
+    if (id.n == 0) {
+        rc = ee_p11_random(call, new_id, sizeof new_id, err);
+        id = ee_bytes(new_id, sizeof new_id);
+    }
+    return rc != EE_OK ? rc
+                       : generate(token, session, label, id, &settings, err);
+}
+
+static int check_new(P11KitUri *uri, const struct ee_p11_token *token,
+                     CK_SESSION_HANDLE session,
+                     const struct envelope_call *call, struct ee_error *err)
+{
+    struct ee_p11_key key;
+    int rc = ee_p11_key_find(&key, uri, token, session, call, err);
+
+    if (rc == EE_KEY_UNKNOWN) {
+        return EE_OK;
+    }
+    return rc != EE_OK ? rc
+                       : ee_fail(err, EE_CONFIG,
+                                 "token %s has this key already: use it, or "
+                                 "give the new one another name",
+                                 token->name);
+}
+
+static int check_type(P11KitUri *uri, struct ee_error *err)
+{
+    static const CK_OBJECT_CLASS secret = CKO_SECRET_KEY;
+    const struct ee_bytes type = ee_p11_uri_attribute(uri, CKA_CLASS);
+
+    if (type.n == sizeof secret &&
+        memcmp(type.p, &secret, type.n) != 0) { /* lint: memcmp */
+        return ee_fail(err, EE_CONFIG,
+                       "only AES keys are made here: leave type=private out, "
+                       "or make the RSA pair with the token's own tool");
+    }
+    return EE_OK;
+}
+
+int ee_p11_create(const char *uri, struct envelope_call *call,
+                  struct ee_error *err)
+{
+    struct ee_p11_token token;
+    CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
+    P11KitUri *parsed = NULL;
+    int rc = ee_p11_uri_parse(&parsed, uri, err);
+
+    if (rc == EE_OK) {
+        rc = check_type(parsed, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_p11_session_open(&token, &session, parsed, CKF_RW_SESSION, call,
+                                 err);
+        if (rc == EE_OK) {
+            rc = check_new(parsed, &token, session, call, err);
+            if (rc == EE_OK) {
+                rc = make(parsed, &token, session, call, err);
+            }
+            (void)token.f->C_CloseSession(session);
+        }
+    }
+    p11_kit_uri_free(parsed);
+    return rc;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * create.h: makes the key that a URI names, on its token.
+ */
+#ifndef EE_PKCS11_CREATE_H
+#define EE_PKCS11_CREATE_H
+
+#include "base/status.h"
+#include "envelope_provider.h"
+
+/* AES of 256 bits that cannot leave the token, with the least rights that one
+ * mechanism needs. EE_CONFIG: it exists, or the token cannot make keys. */
+int ee_p11_create(const char *uri, struct envelope_call *call,
+                  struct ee_error *err) EE_CHECKED;
+
+#endif

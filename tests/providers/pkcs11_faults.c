@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pkcs11_faults.c: a PKCS#11 module that is SoftHSM, but for what a test wants
+ * to happen: a token pulled out, a session lost, a PIN about to be locked.
+ * SoftHSM does none of that by itself.
+ *
+ * EE_FAULTS_MODULE names the real module. A test finds the symbol `faults` in
+ * this file and writes to it.
+ */
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct faults {
+    char function[32];    /* fails: "C_Encrypt" */
+    CK_RV rv;             /* with this */
+    _Atomic int times;    /* so often; then it works again */
+    CK_ULONG flags;       /* added to a token's */
+    int removed;          /* no slot has a token, and each call says so */
+    _Atomic int logins;   /* counts C_Login */
+    _Atomic int sessions; /* that are open */
+    int longer; /* bytes that C_Encrypt claims to have written besides */
+    _Atomic int encrypts; /* counts C_Encrypt */
+    _Atomic int decrypts; /* counts C_Decrypt */
+    int slow_ms;          /* each call takes so long, below 1000 */
+};
+
+__attribute__((visibility("default"))) struct faults faults;
+
+static CK_FUNCTION_LIST *real;
+static CK_FUNCTION_LIST list;
+
+static CK_RV fault(const char *function)
+{
+    const struct timespec slow = {.tv_nsec = faults.slow_ms * 1000000L};
+
+    (void)nanosleep(&slow, NULL);
+    if (faults.removed) {
+        return CKR_DEVICE_REMOVED;
+    }
+    if (faults.times > 0 && strcmp(faults.function, function) == 0) {
+        faults.times--;
+        return faults.rv;
+    }
+    return CKR_OK;
+}
+
+static CK_RV get_slots(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
+{
+    if (faults.removed && present) {
+        *n = 0;
+        return CKR_OK;
+    }
+    return real->C_GetSlotList(present, slots, n);
+}
+
+static CK_RV get_token(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+    CK_RV rv = fault("C_GetTokenInfo");
+
+    if (rv == CKR_OK) {
+        rv = real->C_GetTokenInfo(slot, info);
+        info->flags |= faults.flags;
+    }
+    return rv;
+}
+
+static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *application,
+                          CK_NOTIFY notify, CK_SESSION_HANDLE *session)
+{
+    CK_RV rv = fault("C_OpenSession");
+
+    if (rv == CKR_OK) {
+        rv = real->C_OpenSession(slot, flags, application, notify, session);
+        faults.sessions += rv == CKR_OK;
+    }
+    return rv;
+}
+
+static CK_RV close_session(CK_SESSION_HANDLE session)
+{
+    CK_RV rv = real->C_CloseSession(session);
+
+    faults.sessions -= rv == CKR_OK;
+    return rv;
+}
+
+static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user,
+                   CK_UTF8CHAR *pin, CK_ULONG n)
+{
+    CK_RV rv = fault("C_Login");
+
+    faults.logins++;
+    return rv != CKR_OK ? rv : real->C_Login(session, user, pin, n);
+}
+
+static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE *match,
+                       CK_ULONG n)
+{
+    CK_RV rv = fault("C_FindObjectsInit");
+
+    return rv != CKR_OK ? rv : real->C_FindObjectsInit(session, match, n);
+}
+
+static CK_RV encrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG in_n,
+                     CK_BYTE *out, CK_ULONG *n)
+{
+    CK_RV rv = fault("C_Encrypt");
+
+    faults.encrypts++;
+    if (rv == CKR_OK) {
+        rv = real->C_Encrypt(session, in, in_n, out, n);
+        *n += (CK_ULONG)faults.longer;
+    }
+    return rv;
+}
+
+static CK_RV decrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM *m,
+                          CK_OBJECT_HANDLE key)
+{
+    CK_RV rv = fault("C_DecryptInit");
+
+    return rv != CKR_OK ? rv : real->C_DecryptInit(session, m, key);
+}
+
+static CK_RV decrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG in_n,
+                     CK_BYTE *out, CK_ULONG *n)
+{
+    CK_RV rv = fault("C_Decrypt");
+
+    faults.decrypts++;
+    return rv != CKR_OK ? rv : real->C_Decrypt(session, in, in_n, out, n);
+}
+
+static CK_RV load(void)
+{
+    CK_C_GetFunctionList get = NULL;
+    const char *path = getenv("EE_FAULTS_MODULE");
+    void *module = path != NULL ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    void *symbol = module != NULL ? dlsym(module, "C_GetFunctionList") : NULL;
+
+    if (symbol == NULL) {
+        return CKR_GENERAL_ERROR;
+    }
+    memcpy(&get, &symbol, sizeof get);
+    return get(&real);
+}
+
+__attribute__((visibility("default"))) CK_RV
+C_GetFunctionList(CK_FUNCTION_LIST **out)
+{
+    CK_RV rv = real == NULL ? load() : CKR_OK;
+
+    if (rv != CKR_OK) {
+        return rv;
+    }
+    list = *real;
+    list.C_GetFunctionList = C_GetFunctionList;
+    list.C_GetSlotList = get_slots;
+    list.C_GetTokenInfo = get_token;
+    list.C_OpenSession = open_session;
+    list.C_CloseSession = close_session;
+    list.C_Login = login;
+    list.C_FindObjectsInit = find_init;
+    list.C_Encrypt = encrypt;
+    list.C_DecryptInit = decrypt_init;
+    list.C_Decrypt = decrypt;
+    *out = &list;
+    return CKR_OK;
+}

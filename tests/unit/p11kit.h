@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * p11kit.h: a SoftHSM token in a private folder, and calls of a provider as
+ * the core would make them.
+ */
+#ifndef TESTS_UNIT_P11KIT_H
+#define TESTS_UNIT_P11KIT_H
+
+#include "envelope_provider.h"
+
+#include <stdbool.h>
+
+#define P11KIT_PIN    "4711-canary"
+#define P11KIT_SO_PIN "87654321"
+
+/* The path of SoftHSM's module, or NULL. */
+const char *p11kit_softhsm(void);
+
+/* Makes a folder with a token of this label, and has SoftHSM use it: also
+ * ENVELOPE_PKCS11_MODULE and ENVELOPE_PKCS11_PIN. Ends the program when it
+ * fails. Call p11kit_clear() at the end. */
+void p11kit_token(const char *label);
+/* One more token in the same folder. */
+void p11kit_add_token(const char *label);
+void p11kit_clear(void);
+const char *p11kit_dir(void);
+
+/* A file of the folder, with this mode. */
+void p11kit_write(const char *name, const char *text, unsigned mode);
+
+/* Makes an RSA pair on the token, by pkcs11-tool. */
+bool p11kit_rsa(const char *token, const char *label, const char *id, int bits);
+
+/* ---- calls ---- */
+
+/* What the next calls find: reset by p11kit_call(). */
+struct p11kit_user {
+    _Atomic int looks;     /* how often interrupted() was asked */
+    int interrupt_at;      /* interrupted at this look; 0: never */
+    int64_t clock_skew_ms; /* added to the clock from the first look on */
+};
+extern struct p11kit_user p11kit_user;
+
+struct envelope_call p11kit_call(void);
+
+/* What the last of the calls below had to say. */
+extern char p11kit_said[ENVELOPE_MESSAGE_MAX];
+
+int p11kit_open(envelope_cmk **cmk, const char *uri);
+/* NULL, and a note, when it fails. */
+envelope_cmk *p11kit_opened(const char *uri);
+int p11kit_wrap(envelope_cmk *cmk, const void *payload, const char *context,
+                uint8_t *wrapped, size_t *n);
+int p11kit_unwrap(envelope_cmk *cmk, const uint8_t *wrapped, size_t n,
+                  const char *context, uint8_t *payload);
+int p11kit_create(const char *uri);
+int p11kit_state(envelope_cmk *cmk, enum envelope_cmk_state *state);
+void p11kit_close(envelope_cmk *cmk);
+
+extern const uint8_t p11kit_payload[ENVELOPE_PAYLOAD_BYTES];
+
+/* Wraps and unwraps: ENVELOPE_OK, or the first result that is not. */
+int p11kit_round_trip(envelope_cmk *cmk);
+
+/* The provider under test; a program that uses the calls sets it. */
+extern const struct envelope_provider *p11kit_provider;
+
+#endif

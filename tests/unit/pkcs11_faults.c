@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pkcs11_faults.c: what goes wrong with tokens: pulled out, reset, about to
+ * lock, finalized by somebody else. The module is tests/providers'
+ * pkcs11_faults.so: SoftHSM, with faults on demand.
+ */
+#include "child.h"
+#include "p11kit.h"
+#include "pkcs11/provider.h"
+#include "tap.h"
+
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KEY "pkcs11:token=one;object=kek"
+
+/* as in tests/providers/pkcs11_faults.c */
+struct faults {
+    char function[32];
+    CK_RV rv;
+    _Atomic int times;
+    CK_ULONG flags;
+    int removed;
+    _Atomic int logins;
+    _Atomic int sessions;
+    int longer;
+    _Atomic int encrypts;
+    _Atomic int decrypts;
+    int slow_ms;
+};
+
+static struct faults *faults;
+
+static void plan(const char *function, CK_RV rv, int times)
+{
+    (void)snprintf(faults->function, sizeof faults->function, "%s", function);
+    faults->rv = rv;
+    faults->times = times;
+}
+
+static void lost_sessions(void)
+{
+    static const struct {
+        const char *function;
+        CK_RV rv;
+        const char *name;
+    } losses[] = {
+        {"C_Encrypt", CKR_SESSION_HANDLE_INVALID, "a session that is gone"},
+        {"C_Encrypt", CKR_SESSION_CLOSED, "a session that closes"},
+        {"C_Encrypt", CKR_DEVICE_REMOVED, "a token out and in again"},
+        {"C_Decrypt", CKR_DEVICE_REMOVED, "the same while it decrypts"},
+        {"C_Encrypt", CKR_USER_NOT_LOGGED_IN, "a login that was ended"},
+        {"C_DecryptInit", CKR_KEY_HANDLE_INVALID, "a handle that is stale"},
+        {"C_OpenSession", CKR_TOKEN_NOT_PRESENT, "a slot without a token"},
+        {"C_OpenSession", CKR_SLOT_ID_INVALID, "a slot with another number"},
+        {"C_OpenSession", CKR_CRYPTOKI_NOT_INITIALIZED,
+         "a module that somebody finalized"},
+    };
+    envelope_cmk *cmk = p11kit_opened(KEY);
+
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        plan(losses[i].function, losses[i].rv, 1);
+        ok(p11kit_round_trip(cmk) == ENVELOPE_OK && faults->times == 0,
+           "%s: opened again, and done", losses[i].name);
+        plan(losses[i].function, losses[i].rv, 1000);
+        ok(p11kit_round_trip(cmk) != ENVELOPE_OK && faults->times > 990,
+           "%s for good: an error, after two tries", losses[i].name);
+        faults->times = 0;
+        ok(p11kit_round_trip(cmk) == ENVELOPE_OK, "%s: and then it works",
+           losses[i].name);
+    }
+    p11kit_close(cmk);
+    ok(faults->sessions == 0, "no session is left open");
+}
+
+static void removed(void)
+{
+    envelope_cmk *cmk = p11kit_opened(KEY);
+    envelope_cmk *none = NULL;
+    enum envelope_cmk_state state = ENVELOPE_CMK_ENABLED;
+
+    faults->removed = 1;
+    ok(p11kit_round_trip(cmk) == ENVELOPE_UNAVAILABLE &&
+           strstr(p11kit_said, "is it there?") != NULL,
+       "a token that was pulled out: it may come back");
+    ok(p11kit_open(&none, KEY) == ENVELOPE_UNAVAILABLE && none == NULL,
+       "and cannot be opened");
+    ok(p11kit_state(cmk, &state) == ENVELOPE_UNAVAILABLE &&
+           state == ENVELOPE_CMK_UNKNOWN,
+       "its state is not known");
+    faults->removed = 0;
+    ok(p11kit_round_trip(cmk) == ENVELOPE_OK, "when it is back it works");
+    p11kit_close(cmk);
+    ok(faults->sessions == 0, "no session is left open");
+}
+
+static void trouble_is_no_forgery(void)
+{
+    envelope_cmk *cmk = p11kit_opened(KEY);
+
+    plan("C_Decrypt", CKR_DEVICE_ERROR, 1);
+    ok(p11kit_round_trip(cmk) == ENVELOPE_UNAVAILABLE,
+       "a token in trouble is not taken for a wrap that was altered");
+    plan("C_Decrypt", CKR_HOST_MEMORY, 1);
+    ok(p11kit_round_trip(cmk) == ENVELOPE_NOMEM, "nor is one out of memory");
+    plan("C_Decrypt", CKR_FUNCTION_FAILED, 1);
+    ok(p11kit_round_trip(cmk) == ENVELOPE_CORRUPT,
+       "what else a token says of a decryption is");
+    plan("C_DecryptInit", CKR_KEY_FUNCTION_NOT_PERMITTED, 1);
+    ok(p11kit_round_trip(cmk) == ENVELOPE_KEY_STATE,
+       "a key that may not decrypt any more is disabled");
+    ok(p11kit_round_trip(cmk) == ENVELOPE_OK, "until it may");
+    plan("C_FindObjectsInit", CKR_DEVICE_ERROR, 1);
+    p11kit_close(cmk);
+    ok(p11kit_open(&cmk, KEY) == ENVELOPE_UNAVAILABLE && cmk == NULL &&
+           faults->sessions == 0,
+       "a search that fails leaves no session");
+    faults->longer = 300;
+    cmk = p11kit_opened(KEY);
+    ok(p11kit_round_trip(cmk) == ENVELOPE_UNAVAILABLE,
+       "a length that cannot be is not believed");
+    faults->longer = 0;
+    p11kit_close(cmk);
+}
+
+/* ---- PINs ---- */
+
+static int with_flags(CK_FLAGS flags)
+{
+    envelope_cmk *cmk = NULL;
+    int rc = 0;
+
+    faults->flags = flags;
+    faults->logins = 0;
+    rc = p11kit_open(&cmk, KEY);
+    faults->flags = 0;
+    p11kit_close(cmk);
+    return rc;
+}
+
+static void pins_that_may_lock(void)
+{
+    envelope_cmk *cmk = NULL;
+
+    ok(with_flags(CKF_USER_PIN_LOCKED) == ENVELOPE_DENIED &&
+           faults->logins == 0 && strstr(p11kit_said, "is locked") != NULL,
+       "a locked PIN is not sent");
+    ok(with_flags(CKF_USER_PIN_FINAL_TRY) == ENVELOPE_DENIED &&
+           faults->logins == 0 && strstr(p11kit_said, "one try left") != NULL,
+       "the last try is not taken");
+    ok(with_flags(CKF_USER_PIN_COUNT_LOW) == ENVELOPE_OK && faults->logins == 1,
+       "a token that counts is logged in to");
+    faults->logins = 0;
+    plan("C_Login", CKR_PIN_LOCKED, 1);
+    ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED && faults->logins == 1,
+       "a PIN that is found locked: denied, after one try");
+    plan("C_Login", CKR_USER_ALREADY_LOGGED_IN, 1);
+    ok(p11kit_open(&cmk, KEY) != ENVELOPE_DENIED,
+       "CKR_USER_ALREADY_LOGGED_IN is no failure");
+    p11kit_close(cmk);
+}
+
+static void refused_in_child(void *arg, void *out, size_t n)
+{
+    envelope_cmk *cmk = NULL;
+
+    (void)arg;
+    (void)n;
+    faults->logins = 0;
+    (void)setenv("ENVELOPE_PKCS11_PIN", "wrong-canary-0002", 1);
+    *(int *)out =
+        p11kit_open(&cmk, KEY) == ENVELOPE_DENIED ? faults->logins : 1000;
+}
+
+static void *try_wrong_pin(void *arg)
+{
+    struct envelope_call call = p11kit_call();
+    envelope_cmk *cmk = NULL;
+
+    (void)arg;
+    (void)p11kit_provider->open(&call, KEY, &cmk);
+    p11kit_close(cmk);
+    return NULL;
+}
+
+static void wrong_pins(void)
+{
+    pthread_t threads[8];
+    envelope_cmk *cmk = NULL;
+    int logins = -1;
+
+    (void)setenv("ENVELOPE_PKCS11_PIN", "wrong-canary-0002", 1);
+    faults->logins = 0;
+    for (size_t i = 0; i < 8; i++) {
+        (void)pthread_create(&threads[i], NULL, try_wrong_pin, NULL);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    ok(faults->logins == 1, "8 threads send a wrong PIN once");
+    ok(child_ask(refused_in_child, NULL, &logins, sizeof logins) && logins == 0,
+       "a child of fork() does not send it either");
+    (void)setenv("ENVELOPE_PKCS11_PIN", "wrong-canary-0003", 1);
+    ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED && faults->logins == 2,
+       "another wrong one is sent once, too");
+    (void)setenv("ENVELOPE_PKCS11_PIN", P11KIT_PIN, 1);
+    cmk = p11kit_opened(KEY);
+    ok(cmk != NULL && faults->logins == 3, "the right one opens the token");
+    p11kit_close(cmk);
+}
+
+static void *round_trips(void *arg)
+{
+    struct envelope_call call = p11kit_call();
+    envelope_cmk *cmk = NULL;
+    intptr_t failed = 0;
+
+    (void)arg;
+    for (int i = 0; i < 20; i++) {
+        uint8_t wrapped[ENVELOPE_WRAPPED_MAX];
+        uint8_t payload[ENVELOPE_PAYLOAD_BYTES];
+        size_t n = 0;
+
+        failed += p11kit_provider->open(&call, KEY, &cmk) != ENVELOPE_OK;
+        failed += cmk == NULL ||
+                  p11kit_provider->wrap(cmk, &call, p11kit_payload, NULL, 0,
+                                        wrapped, &n) != ENVELOPE_OK ||
+                  p11kit_provider->unwrap(cmk, &call, wrapped, n, NULL, 0,
+                                          payload) != ENVELOPE_OK;
+        p11kit_close(cmk);
+    }
+    return (void *)failed;
+}
+
+static void threads(void)
+{
+    pthread_t threads[4];
+    intptr_t failed = 0;
+
+    for (size_t i = 0; i < 4; i++) {
+        (void)pthread_create(&threads[i], NULL, round_trips, NULL);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        void *result = NULL;
+
+        (void)pthread_join(threads[i], &result);
+        failed += (intptr_t)result;
+    }
+    ok(failed == 0, "threads open, use and close sessions side by side");
+}
+
+/* The folder of this program has the one of the module beside it. */
+static bool find_module(void)
+{
+    char path[4096] = {0};
+    char *slash = NULL;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 64);
+    void *module = NULL;
+
+    slash = n > 0 ? strstr(path, "/tests/unit/") : NULL;
+    if (slash == NULL) {
+        return false;
+    }
+    (void)strcpy(slash, "/tests/providers/pkcs11_faults.so");
+    module = dlopen(path, RTLD_NOW);
+    faults = module != NULL ? dlsym(module, "faults") : NULL;
+    (void)setenv("EE_FAULTS_MODULE", p11kit_softhsm(), 1);
+    (void)setenv("ENVELOPE_PKCS11_MODULE", path, 1);
+    return faults != NULL;
+}
+
+int main(void)
+{
+    if (p11kit_softhsm() == NULL) {
+        skip("SoftHSM is not installed: make test-providers",
+             "the provider and tokens in trouble");
+        return done();
+    }
+    p11kit_provider = envelope_module_providers()[0];
+    p11kit_token("one");
+    if (!find_module()) {
+        skip("pkcs11_faults.so is not built: make test-providers",
+             "the provider and tokens in trouble");
+        return done();
+    }
+    ok(p11kit_create(KEY) == ENVELOPE_OK, "a key to work with");
+    lost_sessions();
+    removed();
+    trouble_is_no_forgery();
+    pins_that_may_lock();
+    wrong_pins();
+    threads();
+    p11kit_clear();
+    return done();
+}
