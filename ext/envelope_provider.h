@@ -54,6 +54,12 @@ enum envelope_result {
 
 /* ---- HTTP, so that a provider can be tested without a network ---- */
 
+enum envelope_http_flags {
+    /* Metadata of this machine: http:// is allowed to 127.0.0.0/8, ::1,
+     * localhost, 169.254.0.0/16 and fd00:ec2::/32; no proxy; 1 s to connect. */
+    ENVELOPE_HTTP_LOCAL = 1
+};
+
 struct envelope_http_request {
     size_t size;
     const char *method;         /* "POST" */
@@ -61,6 +67,10 @@ struct envelope_http_request {
     const char *const *headers; /* "Name: value", ends with NULL */
     const void *body;           /* may hold secrets; borrowed */
     size_t body_bytes;
+    uint32_t flags;         /* enum envelope_http_flags */
+    const char *aws_sigv4;  /* "aws:amz:eu-west-1:kms": signed so; or NULL */
+    const char *aws_key_id; /* with what it is signed */
+    const char *aws_secret;
 };
 
 struct envelope_http_reply {

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * retry.h: asks again what may be asked again, within the call's deadline.
+ */
+#ifndef EE_KMS_RETRY_H
+#define EE_KMS_RETRY_H
+
+#include "base/status.h"
+#include "envelope_provider.h"
+
+#include <stdbool.h>
+
+#define EE_RETRY_ATTEMPTS 4
+#define EE_RETRY_BASE_MS  100
+#define EE_RETRY_CAP_MS   5000
+
+/* Does this reply say that the same request may succeed later? */
+typedef bool ee_retry_again(const struct envelope_http_reply *reply);
+
+/* 429, 500, 502, 503 and 504. */
+bool ee_retry_by_status(const struct envelope_http_reply *reply);
+
+/* Exchanges, and again, at most EE_RETRY_ATTEMPTS times in all, while the
+ * transport says ENVELOPE_UNAVAILABLE or `again` says so of the reply. In
+ * between it waits for a random time (full jitter, doubling), and for as long
+ * as the server asks to. A wait that would not end before the deadline is not
+ * begun. ENVELOPE_OK: *reply is the last one, which may be one of failure;
+ * release it. Only for requests that do no harm when repeated. */
+int ee_retry_exchange(const struct envelope_transport *transport,
+                      struct envelope_call *call,
+                      const struct envelope_http_request *request,
+                      ee_retry_again *again,
+                      struct envelope_http_reply *reply) EE_CHECKED;
+
+#endif
