@@ -5,6 +5,8 @@
  */
 #include "kms/aws_error.h"
 
+#include "kms/fail.h"
+
 #include <string.h>
 
 #define KEY_STATE                                                              \
@@ -128,4 +130,26 @@ const struct ee_aws_fault *ee_aws_fault(struct ee_bytes type, int status)
         return &refused;
     }
     return status >= 300 ? &redirected : &strange;
+}
+
+/* libcurl signs with this machine's time and no other, so a clock that is
+ * wrong can only be told of. AWS allows 5 minutes. */
+#define SKEW_SECONDS 240
+
+int ee_aws_refused(struct envelope_call *call, const char *what,
+                   const struct ee_aws_fault *fault, int64_t date)
+{
+    const int64_t ahead = date > 0 ? call->unix_seconds(call->arg) - date : 0;
+
+    if (fault->remedy == EE_AWS_CLOCK &&
+        (ahead > SKEW_SECONDS || ahead < -SKEW_SECONDS)) {
+        return ee_kms_fail(call, ENVELOPE_CONFIGURATION,
+                           "%s: %s: this machine's clock is %lld s %s AWS's, "
+                           "and signatures hold for 300 s: set the clock",
+                           what, fault->name,
+                           (long long)(ahead > 0 ? ahead : -ahead),
+                           ahead > 0 ? "ahead of" : "behind");
+    }
+    return ee_kms_fail(call, fault->result, "%s: %s: %s", what, fault->name,
+                       fault->advice);
 }

@@ -30,4 +30,10 @@ struct ee_aws_fault {
  * by the HTTP status. */
 const struct ee_aws_fault *ee_aws_fault(struct ee_bytes type, int status);
 
+/* Fills call->message: "AWS KMS Decrypt: AccessDeniedException: ...". what
+ * names the request. date is the server's (s since 1970; 0: none): where the
+ * signature failed and the clocks differ by minutes, that is what is said. */
+int ee_aws_refused(struct envelope_call *call, const char *what,
+                   const struct ee_aws_fault *fault, int64_t date);
+
 #endif
