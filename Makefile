@@ -103,8 +103,8 @@ SO_PKGS     := libsodium libcrypto
 TEST_PKGS   := $(SO_PKGS) sqlite3
 
 pkg_cflags = $(eval pkg_cflags := $(shell $(PKG_CONFIG) --cflags $(TEST_PKGS)))$(pkg_cflags)
-so_libs    = $(eval so_libs := $(shell $(PKG_CONFIG) --libs $(SO_PKGS)))$(so_libs)
-test_libs  = $(eval test_libs := $(shell $(PKG_CONFIG) --libs $(TEST_PKGS)))$(test_libs)
+so_libs    = $(eval so_libs := $(shell $(PKG_CONFIG) --libs $(SO_PKGS)) -ldl)$(so_libs)
+test_libs  = $(eval test_libs := $(shell $(PKG_CONFIG) --libs $(TEST_PKGS)) -ldl)$(test_libs)
 
 COMPILE = $(COMPILER) $(EE_CPPFLAGS) $(CPPFLAGS) $(EE_CFLAGS) $(pkg_cflags) \
           $(module_cflags) $(CFLAGS)
@@ -113,9 +113,9 @@ COMPILE = $(COMPILER) $(EE_CPPFLAGS) $(CPPFLAGS) $(EE_CFLAGS) $(pkg_cflags) \
 #
 # A folder ext/<module>/ becomes envelope_<module>.so beside envelope.so. It
 # links libraries that the core does without, and has its own copy of what it
-# uses of ext/base, ext/crypto and the readers of secrets. Tests and fuzz
-# targets named <module>_*.c are linked with it. What is of a module whose
-# libraries are not installed is ABSENT, and is told of as skipped.
+# uses of ext/base and ext/crypto. Tests and fuzz targets named <module>_*.c are
+# linked with it. What is of a module whose libraries are not installed is
+# ABSENT, and is told of as skipped.
 
 kms_PKGS    := libcurl jansson libssl
 pkcs11_PKGS := p11-kit-1
@@ -133,8 +133,7 @@ module_libs = $(shell $(PKG_CONFIG) --libs $(foreach m,$(1),$($m_PKGS)))
 module_pkgs = $(shell $(PKG_CONFIG) --cflags $(foreach m,$(1),$($m_PKGS)))
 
 # the layers below modules, from which the linker takes what they use
-LOWER_SRC := $(wildcard ext/base/*.c ext/crypto/*.c) \
-             $(patsubst %,ext/provider/%.c,secret_source secret_file terminal)
+LOWER_SRC := $(wildcard ext/base/*.c ext/crypto/*.c)
 
 # --- sources -----------------------------------------------------------------
 
@@ -262,7 +261,7 @@ $(UNIT) $(FAULT) $(RACE): $(OUT)/%: $(OUT)/%.o $(HELP_OBJ) $(CORE_OBJ)
 	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) $(more_libs) -lm
 
 $(HOST) $(BIG): $(OUT)/%: $(OUT)/%.o $(HOST_HELP:%.c=$(OUT)/%.o)
-	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -ldl
+	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs)
 
 $(TOOL): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
 	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) $(more_libs) -lm

@@ -113,13 +113,13 @@ bool ee_keys_is_fatal(int rc)
            rc == EE_INTERNAL || rc == EE_AUDIT;
 }
 
-static bool is_a_cmk(const char *text)
+static bool is_a_cmk(const struct ee_keys *k, const char *text)
 {
     struct ee_cmk_uri uri;
     struct ee_error ignored;
 
     return ee_cmk_uri_parse(&uri, text, &ignored) == EE_OK &&
-           ee_provider_exists(&uri);
+           ee_provider_exists(&k->providers, &uri);
 }
 
 int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
@@ -136,7 +136,7 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
     if (rc != EE_OK && (ee_keys_is_fatal(rc) || d->alone)) {
         return rc;
     }
-    if (rc != EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0 && !is_a_cmk(cmk)) {
+    if (rc != EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0 && !is_a_cmk(k, cmk)) {
         return rc; /* a typing error */
     }
     if (rc != EE_OK && !k->allow_partial) {

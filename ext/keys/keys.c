@@ -5,7 +5,6 @@
 #include "keys/keys.h"
 
 #include "keys/shared.h"
-#include "provider/provider.h"
 
 #include <string.h>
 
@@ -18,6 +17,7 @@ void ee_keys_init(struct ee_keys *k, sqlite3 *db)
     k->provider_timeout = EE_PROVIDER_TIMEOUT_MS;
     ee_cache_init(&k->cache);
     ee_audit_init(&k->audit, &k->statements);
+    ee_providers_init(&k->providers);
 }
 
 void ee_keys_clear(struct ee_keys *k)
@@ -28,6 +28,7 @@ void ee_keys_clear(struct ee_keys *k)
     ee_attempts_clear(&k->attempts);
     ee_audit_clear(&k->audit);
     ee_trust_clear(&k->trust);
+    ee_providers_clear(&k->providers);
     if (k->engine_ready) {
         ee_engine_clear(&k->engine);
         k->engine_ready = false;

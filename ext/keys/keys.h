@@ -25,6 +25,7 @@
 #include "keys/cache.h"
 #include "keys/store.h"
 #include "keys/trust.h"
+#include "provider/registry.h"
 
 /* What was seen of the table of subjects of a schema at a moment, so that it is
  * asked once for each statement execution. */
@@ -65,6 +66,7 @@ struct ee_keys {
     int64_t provider_timeout;   /* ms that a provider operation may wait */
     struct ee_attempts attempts;
     struct ee_trust trust;
+    struct ee_providers providers;
 };
 
 void ee_keys_init(struct ee_keys *k, sqlite3 *db);

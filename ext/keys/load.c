@@ -28,7 +28,7 @@ int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
         ee_session_open_cmk(&session, k, call->schema, call->uri, false, err);
 
     if (rc == EE_OK) {
-        rc = ee_provider_open(&p, call->uri, &session.env, err);
+        rc = ee_provider_open(&p, &k->providers, call->uri, &session.env, err);
         if (rc == EE_OK) {
             rc = ee_provider_unwrap(p, payload, wrapped, call->context, err);
         }
@@ -236,7 +236,7 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
     if (rc != EE_OK) {
         return rc;
     }
-    rc = ee_provider_open(&p, call->uri, &session.env, err);
+    rc = ee_provider_open(&p, &k->providers, call->uri, &session.env, err);
     if (rc == EE_OK) {
         rc = ee_provider_canonical(p, stored, call->uri, err);
     }

@@ -10,6 +10,7 @@
 #include <sqlite3ext.h>
 SQLITE_EXTENSION_INIT1
 
+#include "provider/module.h"
 #include "sqlite/call.h"
 #include "sqlite/encoding.h"
 #include "sqlite/functions.h"
@@ -172,6 +173,7 @@ static int load(sqlite3 *db, char **message, const sqlite3_api_routines *api,
     if (rc != SQLITE_OK) {
         return rc;
     }
+    ee_module_locate();
     conn = ee_conn_attach(db);
     if (conn == NULL) {
         return SQLITE_NOMEM;

@@ -30,7 +30,7 @@ static int open_cmk(const struct ee_call *call, sqlite3_value *arg,
         rc = ee_session_open(session, keys, "main", false, err);
     }
     if (rc == EE_OK) {
-        rc = ee_provider_open(p, &uri, &session->env, err);
+        rc = ee_provider_open(p, &keys->providers, &uri, &session->env, err);
     }
     return rc;
 }
