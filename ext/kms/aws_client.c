@@ -17,15 +17,11 @@
 
 #define TOKEN_HEADER "X-Amz-Security-Token: "
 
-static int ask(const struct envelope_transport *transport,
-               struct envelope_call *call,
-               const struct envelope_http_request *request, bool repeatable,
-               struct envelope_http_reply *reply)
+/* After an error of AWS's own, nobody knows what was done. */
+static bool never_again(const struct envelope_http_reply *reply)
 {
-    return repeatable
-               ? ee_retry_exchange(transport, call, request, ee_aws_again,
-                                   reply)
-               : transport->exchange(transport->arg, call, request, reply);
+    (void)reply;
+    return false;
 }
 
 int ee_aws_post(const struct ee_aws_client *client, struct envelope_call *call,
@@ -70,8 +66,9 @@ int ee_aws_post(const struct ee_aws_client *client, struct envelope_call *call,
         ee_buffer_put(&token, by->token);
         headers[n++] = token.text;
     }
-    rc = ask(ee_http_transport(client->http, call), call, &request,
-             post->repeatable, reply);
+    rc = ee_retry_exchange(
+        ee_http_transport(client->http, call), call, &request,
+        post->harmless ? ee_aws_again : never_again, post->harmless, reply);
     ee_buffer_free(&token);
     return rc;
 }
@@ -94,7 +91,7 @@ int ee_aws_local(const struct ee_aws_client *client, struct envelope_call *call,
 
     call->deadline_ms = limit < deadline ? limit : deadline;
     rc = ee_retry_exchange(ee_http_transport(client->http, call), call,
-                           &request, ee_retry_by_status, reply);
+                           &request, ee_retry_by_status, true, reply);
     call->deadline_ms = deadline;
     return rc;
 }

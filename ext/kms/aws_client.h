@@ -23,7 +23,7 @@ struct ee_aws_post {
     const char *content_type;
     const char *target; /* X-Amz-Target; NULL: none */
     struct ee_bytes body;
-    bool repeatable; /* does no harm when it is done twice */
+    bool harmless; /* does no harm when it is done twice */
 };
 
 /* ENVELOPE_OK: *reply is to be released, whatever its status. by: NULL for a

@@ -124,7 +124,7 @@ int ee_aws_cmk_ask(envelope_cmk *cmk, struct envelope_call *call,
         .content_type = "application/x-amz-json-1.1",
         .target = operation->target,
         .body = ee_bytes(body->text, body->w.used),
-        .repeatable = operation->repeatable,
+        .harmless = operation->harmless,
     };
 
     for (bool again = false;; again = true) {

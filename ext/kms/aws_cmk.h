@@ -35,7 +35,7 @@ void ee_aws_cmk_close(envelope_cmk *cmk);
 struct ee_aws_operation {
     const char *target; /* "TrentService.Encrypt" */
     const char *shown;  /* "AWS KMS Encrypt" */
-    bool repeatable;
+    bool harmless;
 };
 
 /* Signs, asks, asks again where that can help. ENVELOPE_OK: the status is 200,

@@ -118,7 +118,7 @@ static int ask(const struct ee_aws_client *client, struct envelope_call *call,
         .region = region,
         .content_type = "application/x-www-form-urlencoded",
         .body = ee_bytes(form->text, form->w.used),
-        .repeatable = true,
+        .harmless = true,
     };
     int rc = region_of(client, call, s, region);
 

@@ -63,11 +63,12 @@ static int wait_until(struct envelope_call *call, int64_t until)
 int ee_retry_exchange(const struct envelope_transport *transport,
                       struct envelope_call *call,
                       const struct envelope_http_request *request,
-                      ee_retry_again *again, struct envelope_http_reply *reply)
+                      ee_retry_again *again, bool harmless,
+                      struct envelope_http_reply *reply)
 {
     for (int attempt = 0;; attempt++) {
         int rc = transport->exchange(transport->arg, call, request, reply);
-        const bool failed = rc == ENVELOPE_UNAVAILABLE;
+        const bool failed = harmless && rc == ENVELOPE_UNAVAILABLE;
         int64_t until = 0;
 
         if (!failed && (rc != ENVELOPE_OK || !again(reply))) {

@@ -20,16 +20,17 @@ typedef bool ee_retry_again(const struct envelope_http_reply *reply);
 /* 429, 500, 502, 503 and 504. */
 bool ee_retry_by_status(const struct envelope_http_reply *reply);
 
-/* Exchanges, and again, at most EE_RETRY_ATTEMPTS times in all, while the
- * transport says ENVELOPE_UNAVAILABLE or `again` says so of the reply. In
+/* Exchanges, and again, at most EE_RETRY_ATTEMPTS times in all, while `again`
+ * says so of the reply, or the transport says ENVELOPE_UNAVAILABLE and
+ * harmless is true: the request does no harm when it is done twice. In
  * between it waits for a random time (full jitter, doubling), and for as long
  * as the server asks to. A wait that would not end before the deadline is not
  * begun. ENVELOPE_OK: *reply is the last one, which may be one of failure;
- * release it. Only for requests that do no harm when repeated. */
+ * release it. */
 int ee_retry_exchange(const struct envelope_transport *transport,
                       struct envelope_call *call,
                       const struct envelope_http_request *request,
-                      ee_retry_again *again,
+                      ee_retry_again *again, bool harmless,
                       struct envelope_http_reply *reply) EE_CHECKED;
 
 #endif
