@@ -29,11 +29,22 @@ int ee_draft_new(struct ee_draft **out, struct ee_error *err)
     return EE_OK;
 }
 
+static void free_made(struct ee_draft *d)
+{
+    size_t i = 0;
+
+    for (const struct ee_wrap *w = d->seen; d->made != NULL && w; w = w->next) {
+        ee_wraps_free(d->made[i++]);
+    }
+    sqlite3_free(d->made);
+}
+
 void ee_draft_free(struct ee_draft *d)
 {
     if (d != NULL) {
         ee_cell_free(d->payload);
         ee_wraps_free(d->wraps);
+        free_made(d);
         ee_wraps_free(d->seen);
         sqlite3_free(d);
     }
@@ -175,15 +186,41 @@ int ee_draft_check_wraps(const struct ee_draft *d, struct ee_error *err)
                    d->why);
 }
 
+int ee_draft_see(struct ee_keys *k, const char *schema, struct ee_draft *d,
+                 const uint8_t *key_id, struct ee_error *err)
+{
+    size_t count = 0;
+    int rc = ee_store_wraps(&k->statements, schema, key_id, &d->seen, err);
+
+    d->alone = d->seen != NULL && d->seen->next == NULL;
+    for (const struct ee_wrap *w = d->seen; w != NULL; w = w->next) {
+        count++;
+    }
+    if (rc == EE_OK) {
+        d->made = sqlite3_malloc64((count + 1) * sizeof(struct ee_wrap *));
+        if (d->made == NULL) {
+            return ee_fail(err, EE_NOMEM, "out of memory");
+        }
+        memset(d->made, 0, (count + 1) * sizeof(struct ee_wrap *));
+    }
+    return rc;
+}
+
 int ee_draft_wrap_again(struct ee_keys *k, const char *schema,
                         struct ee_draft *d, const uint8_t *key_id,
                         unsigned mode, struct ee_error *err)
 {
-    int rc = ee_store_wraps(&k->statements, schema, key_id, &d->seen, err);
+    size_t i = 0;
+    int rc = d->made == NULL ? ee_draft_see(k, schema, d, key_id, err) : EE_OK;
 
-    d->alone = d->seen != NULL && d->seen->next == NULL;
     for (const struct ee_wrap *w = d->seen; rc == EE_OK && w; w = w->next) {
-        rc = ee_draft_wrap(k, schema, d, w->cmk, mode, err);
+        if (d->made[i] != NULL) {
+            append(d, d->made[i]);
+            d->made[i] = NULL;
+        } else {
+            rc = ee_draft_wrap(k, schema, d, w->cmk, mode, err);
+        }
+        i++;
     }
     return rc == EE_OK ? ee_draft_check_wraps(d, err) : rc;
 }

@@ -333,6 +333,12 @@ int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
                       uint8_t *payload, struct ee_bytes wrapped,
                       struct ee_error *err) EE_CHECKED;
 
+/* Does the wrap give the payload back? A wrap that replaces another one must.
+ */
+int ee_keys_check_wrap(struct ee_provider *p, const uint8_t *payload,
+                       struct ee_bytes wrapped, struct ee_bytes context,
+                       struct ee_error *err) EE_CHECKED;
+
 /* Writes a manifest with the tag over all versions as they are now, and reads
  * all of it back: exactly `changed` records must be of its generation, with
  * right tags. Where a trigger or an authorizer suppressed a write, EE_CONFIG.

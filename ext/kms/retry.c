@@ -36,14 +36,21 @@ static int64_t random_ms(struct envelope_call *call, int64_t max)
     return (int64_t)r % (max + 1);
 }
 
+/* reply: NULL where none came. */
 static int64_t pause_ms(struct envelope_call *call, int attempt,
-                        int64_t retry_after_ms)
+                        const struct envelope_http_reply *reply)
 {
-    const int64_t grown = (int64_t)EE_RETRY_BASE_MS << attempt;
-    const int64_t max = grown < EE_RETRY_CAP_MS ? grown : EE_RETRY_CAP_MS;
-    const int64_t jitter = random_ms(call, max);
+    const bool limited = reply != NULL && reply->status == 429;
+    const int64_t asked = reply != NULL ? reply->retry_after_ms : -1;
+    const int64_t base = limited ? EE_RETRY_LIMITED_MS : EE_RETRY_BASE_MS;
+    const int64_t grown = base << attempt;
+    const int64_t jitter =
+        random_ms(call, grown < EE_RETRY_CAP_MS ? grown : EE_RETRY_CAP_MS);
 
-    return retry_after_ms > 0 ? retry_after_ms + jitter : jitter;
+    if (asked <= 0) {
+        return jitter;
+    }
+    return asked + (jitter < base ? jitter : base);
 }
 
 static int wait_until(struct envelope_call *call, int64_t until)
@@ -75,7 +82,7 @@ int ee_retry_exchange(const struct envelope_transport *transport,
             return rc;
         }
         until = call->now_ms(call->arg) +
-                pause_ms(call, attempt, failed ? -1 : reply->retry_after_ms);
+                pause_ms(call, attempt, failed ? NULL : reply);
         if (attempt + 1 >= EE_RETRY_ATTEMPTS || until >= call->deadline_ms) {
             return rc;
         }

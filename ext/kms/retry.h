@@ -10,9 +10,10 @@
 
 #include <stdbool.h>
 
-#define EE_RETRY_ATTEMPTS 4
-#define EE_RETRY_BASE_MS  100
-#define EE_RETRY_CAP_MS   5000
+#define EE_RETRY_ATTEMPTS   4
+#define EE_RETRY_BASE_MS    100
+#define EE_RETRY_LIMITED_MS 500 /* likewise, where there were too many */
+#define EE_RETRY_CAP_MS     5000
 
 /* Does this reply say that the same request may succeed later? */
 typedef bool ee_retry_again(const struct envelope_http_reply *reply);

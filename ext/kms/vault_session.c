@@ -38,7 +38,8 @@ int ee_vault_send(struct ee_vault *v, struct envelope_call *call,
                                       .body = body != NULL ? body->text : NULL,
                                       .body_bytes =
                                           body != NULL ? body->w.used : 0};
-    char url[PATH_BYTES];
+    char url[2 * PATH_BYTES];
+    int url_n = 0;
     size_t n = 2;
 
     if (with_token) {
@@ -47,9 +48,10 @@ int ee_vault_send(struct ee_vault *v, struct envelope_call *call,
     if (v->settings.namespace_header != NULL) {
         headers[n++] = v->settings.namespace_header;
     }
-    (void)snprintf(url, sizeof url, "https://%s/v1/%s", v->uri.server, path);
+    url_n = snprintf(url, sizeof url, "https://%s/v1/%s", v->uri.server, path);
     r.url = url;
-    if (body != NULL && body->w.bad) {
+    if (url_n < 0 || (size_t)url_n >= sizeof url ||
+        (body != NULL && body->w.bad)) {
         return ee_kms_fail(call, ENVELOPE_CONFIGURATION,
                            "a request to %s would be too long", v->uri.server);
     }
@@ -92,13 +94,17 @@ int ee_vault_ask(struct ee_vault *v, struct envelope_call *call,
                  struct envelope_http_reply *reply)
 {
     char path[PATH_BYTES];
-    int rc = ee_vault_token_ensure(v, call);
+    const int n = snprintf(path, sizeof path, "%s/%s/%s%s", v->uri.mount,
+                           ask->before, v->uri.key, ask->after);
+    int rc = ENVELOPE_OK;
 
+    if (n < 0 || (size_t)n >= sizeof path) {
+        return ENVELOPE_CONFIGURATION; /* a URI is shorter than that */
+    }
+    rc = ee_vault_token_ensure(v, call);
     if (rc != ENVELOPE_OK) {
         return rc;
     }
-    (void)snprintf(path, sizeof path, "%s/%s/%s%s", v->uri.mount, ask->before,
-                   v->uri.key, ask->after);
     rc = send_with_token(v, call, ask, path, reply);
     if (rc != ENVELOPE_OK) {
         return rc;

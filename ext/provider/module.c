@@ -58,7 +58,7 @@ bool ee_module_is_there(const char *module)
 /* The path has a slash, so dlopen() searches nowhere. What it says names files
  * and symbols only. */
 int ee_module_load(const struct envelope_provider *const **list,
-                   const char *module, struct ee_error *err)
+                   const char *module, const char *scheme, struct ee_error *err)
 {
     const struct envelope_provider *const *(*entry)(void) = NULL;
     char path[PATH_MAX];
@@ -67,10 +67,10 @@ int ee_module_load(const struct envelope_provider *const **list,
     *list = NULL;
     if (!ee_module_is_there(module) || !path_of(path, module)) {
         return ee_fail(err, EE_CONFIG,
-                       "its provider is in the module envelope_%s.so, which is "
-                       "not in the folder of envelope.so (%s): build it with "
-                       "`make modules` and put it there",
-                       module, folder);
+                       "the provider of %s: is in the module envelope_%s.so, "
+                       "which is not in the folder of envelope.so (%s): build "
+                       "it with `make modules` and put it there",
+                       scheme, module, folder);
     }
     file = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (file != NULL) {
@@ -78,9 +78,9 @@ int ee_module_load(const struct envelope_provider *const **list,
     }
     if (entry == NULL) {
         return ee_fail(err, EE_CONFIG,
-                       "its module cannot be loaded, install what is missing "
-                       "or build it again: %s",
-                       dlerror());
+                       "the module of %s: cannot be loaded, install what is "
+                       "missing or build it again: %s",
+                       scheme, dlerror());
     }
     *list = entry();
     if (*list == NULL) {

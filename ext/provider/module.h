@@ -23,8 +23,10 @@ void ee_module_locate(void);
 bool ee_module_is_there(const char *module);
 
 /* *list: the module's providers, ending with NULL, for as long as the process
- * lives. EE_CONFIG: it is not there, or not one. */
+ * lives. EE_CONFIG: it is not there, or not one. scheme: that it is needed for.
+ */
 int ee_module_load(const struct envelope_provider *const **list,
-                   const char *module, struct ee_error *err) EE_CHECKED;
+                   const char *module, const char *scheme,
+                   struct ee_error *err) EE_CHECKED;
 
 #endif

@@ -126,7 +126,7 @@ static int take_module(struct ee_providers *r,
                        struct ee_error *err)
 {
     const struct envelope_provider *const *list = NULL;
-    int rc = ee_module_load(&list, wanted->module, err);
+    int rc = ee_module_load(&list, wanted->module, wanted->scheme, err);
 
     for (; rc == EE_OK && *list != NULL; list++) {
         const struct ee_module_scheme *s = ee_module_scheme((*list)->scheme);

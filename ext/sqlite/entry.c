@@ -109,7 +109,7 @@ static int register_all(struct ee_conn *conn, enum ee_entry entry)
         ee_value_functions,    ee_index_functions,  ee_info_functions,
         ee_key_functions,      ee_life_functions,   ee_cmk_functions,
         ee_trust_functions,    ee_drop_functions,   ee_config_functions,
-        ee_portable_functions, ee_policy_functions,
+        ee_portable_functions, ee_policy_functions, ee_provider_functions,
     };
     int rc = ee_register_keys_table(conn);
 
