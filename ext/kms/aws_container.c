@@ -92,7 +92,7 @@ static int ask(const struct ee_aws_client *client, struct envelope_call *call,
     }
     good = reply.status == 200 &&
            ee_aws_read_credentials(ee_bytes(reply.body, reply.body_bytes),
-                                   EE_AWS_CONTAINER, out);
+                                   EE_AWS_METADATA, out);
     ee_aws_release(client, call, &reply);
     if (!good) {
         return ee_kms_fail(call, ENVELOPE_DENIED,

@@ -130,7 +130,7 @@ static int get_credentials(struct imds *m, struct ee_aws_credentials *out)
     }
     good = reply.status == 200 &&
            ee_aws_read_credentials(ee_bytes(reply.body, reply.body_bytes),
-                                   EE_AWS_IMDS, out);
+                                   EE_AWS_METADATA, out);
     ee_aws_release(m->client, m->call, &reply);
     if (!good) {
         return ee_kms_fail(m->call, ENVELOPE_DENIED,

@@ -151,12 +151,16 @@ bool ee_aws_read_key(struct ee_bytes text, char *arn,
     return good;
 }
 
-static bool string_is(const json_t *json, const char *name, const char *word)
+/* The metadata service has a "Code", the container's endpoint none. */
+static bool is_success(const json_t *json)
 {
+    static const char word[] = "Success";
     struct ee_bytes text = {NULL, 0};
 
-    return ee_json_string_of(json, name, &text) && text.n == strlen(word) &&
-           strncmp((const char *)text.p, word, text.n) == 0;
+    return json_object_get(json, "Code") == NULL ||
+           (ee_json_string_of(json, "Code", &text) &&
+            text.n == sizeof word - 1 &&
+            strncmp((const char *)text.p, word, text.n) == 0);
 }
 
 bool ee_aws_read_credentials(struct ee_bytes text, enum ee_aws_issuer issuer,
@@ -176,10 +180,8 @@ bool ee_aws_read_credentials(struct ee_bytes text, enum ee_aws_issuer issuer,
         good = good && ee_json_number_of(json, "Version", 1, &version) &&
                version == 1;
     } else {
-        good = good && parts.token.n > 0 && parts.expiration.n > 0;
-    }
-    if (issuer == EE_AWS_IMDS) {
-        good = good && string_is(json, "Code", "Success");
+        good = good && parts.token.n > 0 && parts.expiration.n > 0 &&
+               is_success(json);
     }
     good = good && ee_aws_credentials_set(out, &parts);
     json_decref(json);

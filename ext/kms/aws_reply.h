@@ -38,8 +38,9 @@ int ee_aws_read_payload(struct ee_bytes text, const char *key,
 bool ee_aws_read_key(struct ee_bytes text, char *arn,
                      enum envelope_cmk_state *state);
 
-/* Who answers with credentials, each in its own JSON. */
-enum ee_aws_issuer { EE_AWS_IMDS, EE_AWS_CONTAINER, EE_AWS_PROCESS };
+/* Who answers with credentials: the metadata of an instance or container, or a
+ * credential_process. Each has its own JSON. */
+enum ee_aws_issuer { EE_AWS_METADATA, EE_AWS_PROCESS };
 
 bool ee_aws_read_credentials(struct ee_bytes text, enum ee_aws_issuer issuer,
                              struct ee_aws_credentials *out);

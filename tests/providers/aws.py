@@ -39,9 +39,11 @@ class Front(stub.Stub):
       decrypts in moto. Here it is refused, as AWS does.
     - A wrap of another key, or of none, is "access denied" in moto. Here it is
       AWS's IncorrectKeyException.
+    - A web identity's request has no signature; moto wants one when it checks.
     """
 
     def __init__(self, authority, moto):
+        self.moto = moto
         self.states = {}  # key id: the error
         self.is_cut = False
         self.flows = threading.Event()
@@ -53,15 +55,24 @@ class Front(stub.Stub):
         if self.is_cut:
             return None
         self.flows.wait(60)
-        reply = super().reply_to(request)
+        reply = self.ask(request)
         asked = operation(request)
         if asked in OPERATIONS and asked != "DescribeKey":
             for key, error in self.states.items():
-                if key in request.body.decode():
+                if key.encode() in request.body:
                     return refusal(error)
         if reply and reply.body == b'{"__type":"AccessDeniedException"}':
             return refusal("IncorrectKeyException")
         return reply
+
+    def ask(self, request):
+        if b"Action=AssumeRoleWithWebIdentity" not in request.body:
+            return super().reply_to(request)
+        self.moto.check(False)
+        try:
+            return super().reply_to(request)
+        finally:
+            self.moto.check(True)
 
     def count(self, name):
         return sum(1 for r in self.requests if operation(r) == name)
@@ -96,7 +107,7 @@ class AwsTest(Tools):
         os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
         os.environ["AWS_ENDPOINT_URL"] = self.url_of(self.front.port)
         self.key = self.new_key()
-        self.uri = "aws-kms://" + self.key
+        self.uri = self.uri_of(self.key)
         self.user = "user-%d" % next(numbers)
         self.use(self.moto.user(self.user, *NEEDED))
 
@@ -108,6 +119,14 @@ class AwsTest(Tools):
     @staticmethod
     def url_of(port):
         return "https://localhost:%d" % port
+
+    @staticmethod
+    def uri_of(arn):
+        return "aws-kms://" + arn
+
+    @staticmethod
+    def id_of(uri):
+        return uri.rpartition("/")[2]
 
     def new_key(self, **more):
         return self.kms.create_key(**more)["KeyMetadata"]["Arn"]

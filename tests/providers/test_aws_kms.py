@@ -24,6 +24,10 @@ class Contract(contract.Contract, AwsTest):
     says = {"disable": "DisabledException", "deny": "may not do that",
             "stall": "in time"}
 
+    def setUp(self):
+        super().setUp()
+        self.moto.permit(self.user, "kms:RotateKeyOnDemand", *NEEDED)
+
     def cmk(self, name="one"):
         keys = self.__dict__.setdefault("cmks", {})
         if name not in keys:
@@ -38,22 +42,19 @@ class Contract(contract.Contract, AwsTest):
 
     def rotate(self, uri):
         """In moto this changes a date; AWS changes the key material."""
-        self.kms.rotate_key_on_demand(KeyId=uri[10:])
-
-    def sql_rotate(self):
-        self.moto.permit(self.user, "kms:RotateKeyOnDemand", *NEEDED)
+        self.kms.rotate_key_on_demand(KeyId=self.id_of(uri))
 
     def disable(self, uri):
-        self.kms.disable_key(KeyId=uri[10:])
-        self.front.states[uri[10:]] = "DisabledException"
+        self.kms.disable_key(KeyId=self.id_of(uri))
+        self.front.states[self.id_of(uri)] = "DisabledException"
 
     def enable(self, uri):
-        self.kms.enable_key(KeyId=uri[10:])
+        self.kms.enable_key(KeyId=self.id_of(uri))
         self.front.states.clear()
 
     def destroy(self, uri):
-        self.kms.schedule_key_deletion(KeyId=uri[10:])
-        self.front.states[uri[10:]] = "KMSInvalidStateException"
+        self.kms.schedule_key_deletion(KeyId=self.id_of(uri))
+        self.front.states[self.id_of(uri)] = "KMSInvalidStateException"
 
     def deny(self):
         self.moto.forbid(self.user)
@@ -145,9 +146,9 @@ class Keys(AwsTest):
     def test_the_state_of_a_key(self):
         for change, state in (
                 (lambda: None, "enabled"),
-                (lambda: self.kms.disable_key(KeyId=self.key), "disabled"),
-                (lambda: self.kms.schedule_key_deletion(KeyId=self.key),
-                 "destroyed")):
+                (lambda: self.kms.disable_key(KeyId=self.id_of(self.key)), "disabled"),
+                (lambda: self.kms.schedule_key_deletion(
+                    KeyId=self.id_of(self.key)), "destroyed")):
             change()
             info = json.loads(self.one(
                 self.connect(), "SELECT envelope_cmk_info(?)", self.uri))
@@ -171,7 +172,7 @@ class Regions(AwsTest):
 
     def test_a_wrap_opens_by_the_replica_of_a_multi_region_key(self):
         key = self.kms.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
-        self.kms.replicate_key(KeyId=key, ReplicaRegion=OTHER_REGION)
+        self.kms.replicate_key(KeyId=self.id_of(key), ReplicaRegion=OTHER_REGION)
         blob = self.sealed("aws-kms://" + key)
         os.environ["ENVELOPE_AWS_MRK_REGION"] = OTHER_REGION
         before = len(self.front.requests)
@@ -324,7 +325,7 @@ class Credentials(AwsTest):
         self.assertIn("X-Amz-Security-Token", signed)
         self.moto.forbid(self.user)
         self.refuses("AWS STS AssumeRole", self.connect(),
-                     "SELECT envelope_key_create('pii', ?)", self.uri)
+                     "SELECT envelope_key_create('other', ?)", self.uri)
 
     def test_a_web_identity(self):
         role = self.moto.role(self.user + "-role", {"AWS": "*"}, *NEEDED)
@@ -339,13 +340,19 @@ class Credentials(AwsTest):
 
     def test_a_container(self):
         """The endpoint of ECS and EKS is a stub: moto has none."""
+        role = self.moto.role(self.user + "-role", {"AWS": "*"}, *NEEDED)
+        got = self.moto.client("sts").assume_role(
+            RoleArn=role, RoleSessionName="task")["Credentials"]
+        gives = {"AccessKeyId": got["AccessKeyId"],
+                 "SecretAccessKey": got["SecretAccessKey"],
+                 "Token": got["SessionToken"],
+                 "Expiration": "2999-01-01T00:00:00Z"}
+        self.secrets += [gives["SecretAccessKey"], gives["Token"]]
+
         def give(request, reply):
             if dict(request.headers).get("Authorization") != "pod":
                 return stub.Reply(403, [], b"{}")
-            return stub.Reply(200, [], json.dumps({
-                "AccessKeyId": self.keys_of_user["AWS_ACCESS_KEY_ID"],
-                "SecretAccessKey": self.keys_of_user["AWS_SECRET_ACCESS_KEY"],
-                "Token": "", "Expiration": "2999-01-01T00:00:00Z"}).encode())
+            return stub.Reply(200, [], json.dumps(gives).encode())
 
         agent = stub.Stub(None)
         self.addCleanup(agent.stop)
@@ -353,6 +360,11 @@ class Credentials(AwsTest):
         os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = (
             "http://127.0.0.1:%d/creds" % agent.port)
         os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "nobody"
+        self.refuses("task or pod", self.connect(),
+                     "SELECT envelope_key_create('pii', ?)", self.uri)
+        os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "pod"
+        self.works()
+        del gives["Token"]
         self.refuses("task or pod", self.connect(),
                      "SELECT envelope_key_create('pii', ?)", self.uri)
 

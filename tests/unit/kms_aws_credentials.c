@@ -131,24 +131,24 @@ static void json(void)
         int good;
         const char *text;
     } cases[] = {
-        {EE_AWS_IMDS, 1,
+        {EE_AWS_METADATA, 1,
          "{\"Code\":\"Success\",\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"S\""
          ",\"Token\":\"T\",\"Expiration\":\"2026-01-02T09:00:00Z\"}"},
-        {EE_AWS_IMDS, 0,
+        {EE_AWS_METADATA, 0,
          "{\"Code\":\"Failed\",\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"S\","
          "\"Token\":\"T\",\"Expiration\":\"2026-01-02T09:00:00Z\"}"},
-        {EE_AWS_CONTAINER, 1,
+        {EE_AWS_METADATA, 1,
          "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"S\",\"Token\":\"T\","
          "\"Expiration\":\"2026-01-02T09:00:00Z\",\"RoleArn\":\"r\"}"},
-        {EE_AWS_CONTAINER, 0,
+        {EE_AWS_METADATA, 0,
          "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"S\",\"Token\":\"T\"}"},
-        {EE_AWS_CONTAINER, 0,
+        {EE_AWS_METADATA, 0,
          "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"S\",\"Token\":\"T\","
          "\"Expiration\":\"soon\"}"},
-        {EE_AWS_CONTAINER, 0,
+        {EE_AWS_METADATA, 0,
          "{\"AccessKeyId\":\"A\",\"AccessKeyId\":\"B\",\"SecretAccessKey\":"
          "\"S\",\"Token\":\"T\",\"Expiration\":\"2026-01-02T09:00:00Z\"}"},
-        {EE_AWS_CONTAINER, 0,
+        {EE_AWS_METADATA, 0,
          "{\"AccessKeyId\":\"A\\r\\nX: y\",\"SecretAccessKey\":\"S\",\"Token\":"
          "\"T\",\"Expiration\":\"2026-01-02T09:00:00Z\"}"},
         {EE_AWS_PROCESS, 1,
