@@ -39,7 +39,8 @@ static int not_verified(struct ee_exchange *x)
         why = "no CA that is trusted here signed it (see the setting for the "
               "CA's file)";
         break;
-    case X509_V_OK: /* libcurl compared the name by itself */
+    case X509_V_OK: /* libcurl compares the name by itself, and first */
+    case X509_V_ERR_UNSPECIFIED:
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         why = "it is another host's";
