@@ -8,8 +8,6 @@
 
 #include "kms/fail.h"
 
-#include <openssl/x509_vfy.h>
-
 int ee_exchange_too_slow(struct ee_exchange *x)
 {
     return ee_kms_fail(x->call, ENVELOPE_UNAVAILABLE,
@@ -20,36 +18,9 @@ int ee_exchange_too_slow(struct ee_exchange *x)
 
 static int not_verified(struct ee_exchange *x)
 {
-    const char *why = "it is not valid";
-    long found = 0;
-
-    (void)curl_easy_getinfo(x->easy, CURLINFO_SSL_VERIFYRESULT, &found);
-    switch (found) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-        why = "it has expired";
-        break;
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-        why = "it is not valid yet (is this machine's clock right?)";
-        break;
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        why = "no CA that is trusted here signed it (see the setting for the "
-              "CA's file)";
-        break;
-    case X509_V_OK: /* libcurl compared the name by itself */
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        why = "it is another host's";
-        break;
-    default:
-        break;
-    }
     return ee_kms_fail(x->call, ENVELOPE_CONFIGURATION,
                        "the TLS certificate of %s was refused: %s",
-                       x->peer.shown, why);
+                       x->peer.shown, ee_tls_refusal(x->easy));
 }
 
 static int too_large(struct ee_exchange *x)

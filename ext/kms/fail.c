@@ -14,8 +14,8 @@ int ee_kms_fail(struct envelope_call *call, int code, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    /* lint: vsnprintf into call->message, as ee_fail() into err->msg */
     (void)vsnprintf(call->message, sizeof call->message, format, args);
+    /* lint: vsnprintf into call->message, as ee_fail() into err->msg */
     va_end(args);
     /* a URI in it may come from a database that somebody else wrote */
     ee_utf8_make_printable(call->message);

@@ -45,8 +45,8 @@ static bool is_local_6(const char *host)
     memcpy(text, host + 1, n - 2);
     text[n - 2] = '\0';
     return inet_pton(AF_INET6, text, ip) == 1 &&
-           (memcmp(ip, loopback, sizeof ip) == 0 || /* lint: memcmp, public */
-            memcmp(ip, metadata, sizeof metadata) == 0);
+           (memcmp(ip, loopback, sizeof ip) == 0 ||
+            memcmp(ip, metadata, sizeof metadata) == 0); /* lint: memcmp */
 }
 
 /* libcurl resolves "localhost" to the loopback addresses and asks no server. */

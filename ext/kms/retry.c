@@ -31,7 +31,7 @@ static int64_t random_ms(struct envelope_call *call, int64_t max)
     uint32_t r = 0;
 
     if (call->random(call->arg, &r, sizeof r) != 0) {
-        return max;
+        return max; /* lint: random, the call's own */
     }
     return (int64_t)r % (max + 1);
 }

@@ -6,6 +6,7 @@
 #include "kms/tls.h"
 
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -76,4 +77,31 @@ CURLcode ee_tls_options(CURL *easy, const struct ee_http_tls *tls)
         rc = introduce(easy, tls);
     }
     return rc;
+}
+
+const char *ee_tls_refusal(CURL *easy)
+{
+    long why = 0;
+
+    (void)curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &why);
+    switch (why) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return "it has expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return "it is not valid yet (is this machine's clock right?)";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return "no CA that is trusted here signed it (see the setting for the "
+               "CA's file)";
+    case X509_V_OK: /* libcurl compares the name by itself, and first */
+    case X509_V_ERR_UNSPECIFIED:
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return "it is another host's";
+    default:
+        return "it is not valid";
+    }
 }

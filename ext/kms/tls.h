@@ -20,4 +20,7 @@ struct ee_http_tls {
 /* Verification always on, TLS 1.2 or later. */
 CURLcode ee_tls_options(CURL *easy, const struct ee_http_tls *tls);
 
+/* Why the server's certificate was refused: "it has expired". */
+const char *ee_tls_refusal(CURL *easy);
+
 #endif

@@ -45,38 +45,44 @@ static bool token_of_home(char *path, size_t size)
     return n > 0 && (size_t)n < size && access(path, F_OK) == 0;
 }
 
+/* The first that is set. */
+static enum ee_vault_method first_set(bool has_certificate)
+{
+    char path[PATH_MAX];
+
+    if (is_set("TOKEN") || is_set("TOKEN_FILE")) {
+        return EE_VAULT_TOKEN;
+    }
+    if (is_set("ROLE_ID") || is_set("ROLE_ID_FILE")) {
+        return EE_VAULT_APPROLE;
+    }
+    if (is_set("KUBERNETES_ROLE")) {
+        return EE_VAULT_KUBERNETES;
+    }
+    if (token_of_home(path, sizeof path)) {
+        return EE_VAULT_TOKEN;
+    }
+    return has_certificate ? EE_VAULT_CERT : EE_VAULT_NONE;
+}
+
 static int choose(enum ee_vault_method *method, struct envelope_call *call,
                   bool has_certificate)
 {
     const struct ee_vault_setting s = ee_vault_setting("AUTH_METHOD");
-    char path[PATH_MAX];
 
     *method = EE_VAULT_NONE;
-    for (int m = EE_VAULT_TOKEN; s.value != NULL && m <= EE_VAULT_CERT; m++) {
+    if (s.value == NULL) {
+        *method = first_set(has_certificate);
+        return ENVELOPE_OK;
+    }
+    for (int m = EE_VAULT_TOKEN; m <= EE_VAULT_CERT; m++) {
         if (strcmp(s.value, names[m]) == 0) {
             *method = (enum ee_vault_method)m;
+            return ENVELOPE_OK;
         }
     }
-    if (s.value != NULL) {
-        return *method != EE_VAULT_NONE
-                   ? ENVELOPE_OK
-                   : ee_kms_fail(call, ENVELOPE_CONFIGURATION,
-                                 "%s must be token, approle, kubernetes or "
-                                 "cert",
-                                 s.name);
-    }
-    if (is_set("TOKEN") || is_set("TOKEN_FILE")) {
-        *method = EE_VAULT_TOKEN;
-    } else if (is_set("ROLE_ID") || is_set("ROLE_ID_FILE")) {
-        *method = EE_VAULT_APPROLE;
-    } else if (is_set("KUBERNETES_ROLE")) {
-        *method = EE_VAULT_KUBERNETES;
-    } else if (token_of_home(path, sizeof path)) {
-        *method = EE_VAULT_TOKEN;
-    } else if (has_certificate) {
-        *method = EE_VAULT_CERT;
-    }
-    return ENVELOPE_OK;
+    return ee_kms_fail(call, ENVELOPE_CONFIGURATION,
+                       "%s must be token, approle, kubernetes or cert", s.name);
 }
 
 static int read_token(struct ee_vault_credential *c, struct envelope_call *call)

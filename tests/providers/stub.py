@@ -17,9 +17,11 @@ import http.server
 import ipaddress
 import json
 import os
+import socket
 import ssl
 import threading
 import time
+import warnings
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -231,6 +233,8 @@ class _Server(http.server.ThreadingHTTPServer):
         request.settimeout(30)
         if self.stub.context:
             request = self.stub.context.wrap_socket(request, server_side=True)
+        self.stub.connections += 1
+        self.stub.sockets.append(request)
         try:
             self.RequestHandlerClass(request, address, self)
         finally:
@@ -239,20 +243,25 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class Stub:
     """certificate: of Authority.server(), or None for plain http. upstream:
-    None answers 404. tls: the only version it speaks, of ssl.TLSVersion."""
+    None answers 404. tls: the newest version it speaks, of ssl.TLSVersion.
+    requests is what came, connections how many there were."""
 
     def __init__(self, certificate, upstream=None, tls=None):
         self.upstream = upstream
         self.spoil = None
         self.requests = []
+        self.connections = 0
+        self.sockets = []
         self.context = None
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(*certificate)
             if tls:
                 self.context.set_ciphers("ALL:@SECLEVEL=0")
-                self.context.minimum_version = ssl.TLSVersion.TLSv1
-                self.context.maximum_version = tls
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    self.context.minimum_version = ssl.TLSVersion.TLSv1
+                    self.context.maximum_version = tls
         self.server = _Server(("127.0.0.1", 0), _Handler)
         self.server.stub = self
         self.port = self.server.server_address[1]
@@ -270,6 +279,14 @@ class Stub:
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
+
+    def hang_up(self):
+        """Closes the connections that are there."""
+        for s in self.sockets:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it was closed before
 
     def reply_to(self, request):
         self.requests.append(request)
@@ -295,7 +312,7 @@ class Trap(Stub):
 def _at(path, change):
     """A fault that changes the text at path, and nothing else."""
 
-    def fault(reply, path=path):
+    def fault(reply, _=None):
         whole = reply.json()
         part = whole
         for name in path[:-1]:
@@ -334,6 +351,19 @@ def plaintexts(path):
         key["%d bytes" % n] = lambda text, n=n: _of_bytes(n)
     key["another key"] = lambda text: _of_bytes(64)
     return {name: _at(path, change) for name, change in key.items()}
+
+
+def wraps(path):
+    """What may come for a key that was wrapped."""
+    wrap = {
+        "an empty wrap": lambda text: "",
+        "a number": lambda text: 5,
+        "null": lambda text: None,
+        "a wrap of 100 KB": lambda text: text + "A" * 100000,
+        "a wrap with a NUL": lambda text: text[:4] + "\0" + text[5:],
+        "a wrap with a quote": lambda text: text[:-4] + '"' + text[-3:],
+    }
+    return {name: _at(path, change) for name, change in wrap.items()}
 
 
 def _duplicate(reply):

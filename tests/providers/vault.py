@@ -6,16 +6,11 @@ import itertools
 import os
 import re
 import shutil
-import sys
 import tempfile
 
 import bao
 import stub
-
-sys.path.insert(0, os.path.join(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sql"))
-
-from support import SqlTest  # noqa: E402  (found by the line above)
+from contract import SqlTest
 
 NAMES = re.compile(r"^((VAULT|BAO)_.*|https?_proxy|no_proxy|HOME)$", re.I)
 numbers = itertools.count(1)
