@@ -140,7 +140,7 @@ class Hostile:
         self.one(conn, "SELECT envelope_key_create('b', ?)", self.uri)
 
     def test_replies_swapped_between_two_requests(self):
-        conn = self.key_under(self.uri, "a")
+        conn = self.key_under(self.uri, name="a")
         self.one(conn, "SELECT envelope_key_create('b', ?)", self.uri)
         blob_a = self.seal(conn, CANARY, "a")
         blob_b = self.seal(conn, CANARY, "b")
