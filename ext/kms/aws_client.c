@@ -24,33 +24,56 @@ static bool never_again(const struct envelope_http_reply *reply)
     return false;
 }
 
+/* Room for the headers of one request. */
+struct headers {
+    char type[96];
+    char target[96];
+    struct ee_buffer token; /* secret */
+    const char *list[4];
+};
+
+/* False when out of memory. */
+static bool set_headers(struct headers *h, const struct ee_aws_post *post,
+                        const struct ee_aws_credentials *by)
+{
+    size_t n = 0;
+
+    (void)snprintf(h->type, sizeof h->type, "Content-Type: %s",
+                   post->content_type);
+    h->list[n++] = h->type;
+    if (post->target != NULL) {
+        (void)snprintf(h->target, sizeof h->target, "X-Amz-Target: %s",
+                       post->target);
+        h->list[n++] = h->target;
+    }
+    if (by != NULL && by->token[0] != '\0') {
+        if (!ee_buffer_new(&h->token, sizeof TOKEN_HEADER + EE_AWS_TOKEN_MAX)) {
+            return false;
+        }
+        ee_buffer_put(&h->token, TOKEN_HEADER);
+        ee_buffer_put(&h->token, by->token);
+        h->list[n++] = h->token.text;
+    }
+    return true;
+}
+
 int ee_aws_post(const struct ee_aws_client *client, struct envelope_call *call,
                 const struct ee_aws_post *post,
                 const struct ee_aws_credentials *by,
                 struct envelope_http_reply *reply)
 {
-    struct ee_buffer token = {0}; /* secret; freed, and so wiped, below */
-    const char *headers[4] = {NULL};
-    char type[96];
-    char target[96];
+    struct headers headers = {.list = {NULL}}; /* the token is freed below */
     char scope[96];
-    size_t n = 0;
     struct envelope_http_request request = {
         .size = sizeof request,
         .method = "POST",
         .url = post->url,
-        .headers = headers,
+        .headers = headers.list,
         .body = post->body.p,
         .body_bytes = post->body.n,
     };
-    int rc = ENVELOPE_OK;
+    int rc = ENVELOPE_NOMEM;
 
-    (void)snprintf(type, sizeof type, "Content-Type: %s", post->content_type);
-    headers[n++] = type;
-    if (post->target != NULL) {
-        (void)snprintf(target, sizeof target, "X-Amz-Target: %s", post->target);
-        headers[n++] = target;
-    }
     if (by != NULL) {
         (void)snprintf(scope, sizeof scope, "aws:amz:%s:%s", post->region,
                        post->service);
@@ -58,18 +81,12 @@ int ee_aws_post(const struct ee_aws_client *client, struct envelope_call *call,
         request.aws_key_id = by->key_id;
         request.aws_secret = by->secret;
     }
-    if (by != NULL && by->token[0] != '\0') {
-        if (!ee_buffer_new(&token, sizeof TOKEN_HEADER + EE_AWS_TOKEN_MAX)) {
-            return ENVELOPE_NOMEM;
-        }
-        ee_buffer_put(&token, TOKEN_HEADER);
-        ee_buffer_put(&token, by->token);
-        headers[n++] = token.text;
+    if (set_headers(&headers, post, by)) {
+        rc = ee_retry_exchange(
+            ee_http_transport(client->http, call), call, &request,
+            post->harmless ? ee_aws_again : never_again, post->harmless, reply);
     }
-    rc = ee_retry_exchange(
-        ee_http_transport(client->http, call), call, &request,
-        post->harmless ? ee_aws_again : never_again, post->harmless, reply);
-    ee_buffer_free(&token);
+    ee_buffer_free(&headers.token);
     return rc;
 }
 

@@ -183,43 +183,55 @@ static int read_role(struct walk *w, const char *profile,
     return rc;
 }
 
-/* The next profile behind one with a role; *ended: there is none, and out has
- * what the last role is assumed with. */
-static int step(struct walk *w, const char *profile, char *next,
-                struct ee_aws_credentials *out, bool *ended)
+/* web_identity_token_file or credential_source; *found: one of them is there,
+ * and out has what comes of it. */
+static int from_elsewhere(struct walk *w, const char *profile,
+                          struct ee_aws_credentials *out, bool *found)
 {
     char token_file[COMMAND_MAX];
     char source[EE_AWS_NAME_MAX];
     struct ee_aws_role role;
-    int rc = refuse_interactive(w, profile);
+    int rc =
+        ee_aws_profile_copy(w->call, w->s, profile, "web_identity_token_file",
+                            token_file, sizeof token_file);
 
-    *ended = true;
+    *found = false;
     if (rc == ENVELOPE_OK) {
-        rc = ee_aws_profile_copy(w->call, w->s, profile,
-                                 "web_identity_token_file", token_file,
-                                 sizeof token_file);
+        rc = ee_aws_profile_copy(w->call, w->s, profile, "credential_source",
+                                 source, sizeof source);
     }
     if (rc == ENVELOPE_OK && token_file[0] != '\0') {
+        *found = true;
+        w->roles--; /* this role needs no credentials to be assumed */
         rc = read_role(w, profile, &role);
-        w->roles--; /* this one needs no credentials to be assumed */
         return rc != ENVELOPE_OK
                    ? rc
                    : ee_aws_sts_web_identity(w->client, w->call, w->s, &role,
                                              token_file, out);
     }
-    if (rc == ENVELOPE_OK) {
-        rc = ee_aws_profile_copy(w->call, w->s, profile, "credential_source",
-                                 source, sizeof source);
-    }
     if (rc == ENVELOPE_OK && source[0] != '\0') {
-        return from_source(w, source, out);
+        *found = true;
+        rc = from_source(w, source, out);
     }
+    return rc;
+}
+
+/* The next profile behind one with a role; *ended: there is none, and out has
+ * what the last role is assumed with. */
+static int step(struct walk *w, const char *profile, char *next,
+                struct ee_aws_credentials *out, bool *ended)
+{
+    int rc = refuse_interactive(w, profile);
+
     *ended = false;
     if (rc == ENVELOPE_OK) {
+        rc = from_elsewhere(w, profile, out, ended);
+    }
+    if (rc == ENVELOPE_OK && !*ended) {
         rc = ee_aws_profile_copy(w->call, w->s, profile, "source_profile", next,
                                  EE_AWS_NAME_MAX);
     }
-    if (rc == ENVELOPE_OK && next[0] == '\0') {
+    if (rc == ENVELOPE_OK && !*ended && next[0] == '\0') {
         rc = ee_kms_fail(w->call, ENVELOPE_CONFIGURATION,
                          "AWS profile %.64s has a role_arn: it needs "
                          "source_profile, credential_source or "
