@@ -38,6 +38,16 @@ static bool starts(struct ee_bytes text, const char *word)
     return text.n > n && is(ee_bytes(text.p, n), word);
 }
 
+static bool is_account(struct ee_bytes text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9') {
+            return false;
+        }
+    }
+    return text.n == 12;
+}
+
 bool ee_aws_region_ok(struct ee_bytes region)
 {
     return region.n < EE_AWS_REGION_MAX && only(region, "-", false) &&
@@ -86,8 +96,7 @@ bool ee_aws_arn_parse(struct ee_aws_arn *arn, const char *text, size_t n)
     parsed.region = field(&rest);
     parsed.account = field(&rest);
     if (!only(parsed.partition, "-", false) ||
-        !ee_aws_region_ok(parsed.region) || parsed.account.n != 12 ||
-        strspn((const char *)parsed.account.p, "0123456789") != 12 ||
+        !ee_aws_region_ok(parsed.region) || !is_account(parsed.account) ||
         !parse_id(&parsed, rest)) {
         return false;
     }
