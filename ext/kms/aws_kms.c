@@ -40,7 +40,6 @@ static int ask(envelope_cmk *cmk, struct envelope_call *call,
                const struct ee_aws_operation *operation,
                const struct ee_buffer *body, struct envelope_http_reply *reply)
 {
-    *reply = (struct envelope_http_reply){.size = sizeof *reply};
     if (body->w.bad) {
         return ENVELOPE_CORRUPT;
     }
@@ -53,7 +52,7 @@ static int describe_now(envelope_cmk *cmk, struct envelope_call *call,
                         enum envelope_cmk_state *state)
 {
     struct ee_buffer body = {0};
-    struct envelope_http_reply reply;
+    struct envelope_http_reply reply = {.size = sizeof reply};
     bool good = false;
     int rc = ENVELOPE_NOMEM;
 
@@ -133,7 +132,7 @@ static int wrap(envelope_cmk *cmk, struct envelope_call *call,
                 size_t context_bytes, uint8_t *wrapped, size_t *wrapped_bytes)
 {
     struct ee_buffer body = {0}; /* secret; freed, and so wiped, below */
-    struct envelope_http_reply reply;
+    struct envelope_http_reply reply = {.size = sizeof reply};
     int rc = resolve(cmk, call, false);
 
     if (rc == ENVELOPE_OK && !ee_buffer_new(&body, EE_AWS_BODY_MAX)) {
@@ -167,7 +166,7 @@ static int unwrap(envelope_cmk *cmk, struct envelope_call *call,
                   uint8_t *payload)
 {
     struct ee_buffer body = {0};
-    struct envelope_http_reply reply;
+    struct envelope_http_reply reply = {.size = sizeof reply};
     int rc = ENVELOPE_OK;
 
     ee_wipe(payload, ENVELOPE_PAYLOAD_BYTES);
@@ -193,7 +192,7 @@ static int unwrap(envelope_cmk *cmk, struct envelope_call *call,
 static int rewrap_one(envelope_cmk *cmk, struct envelope_call *call,
                       struct ee_buffer *body, struct envelope_item *item)
 {
-    struct envelope_http_reply reply;
+    struct envelope_http_reply reply = {.size = sizeof reply};
     int rc = ENVELOPE_OK;
 
     if (item->old_bytes == 0 || item->old_bytes > EE_AWS_BLOB_MAX) {
@@ -231,7 +230,7 @@ static int rotate(envelope_cmk *cmk, struct envelope_call *call,
                   uint32_t *version)
 {
     struct ee_buffer body = {0};
-    struct envelope_http_reply reply;
+    struct envelope_http_reply reply = {.size = sizeof reply};
     int rc = resolve(cmk, call, false);
 
     *version = 0;

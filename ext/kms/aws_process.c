@@ -17,8 +17,6 @@
 
 #define LOOK_MS 20 /* how often deadline and interrupt are looked at */
 
-extern char **environ;
-
 /* stdout goes into the pipe; the rest to nobody, unless a person is there. */
 static int prepare_files(posix_spawn_file_actions_t *files, int out, bool talks)
 {

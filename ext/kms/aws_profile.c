@@ -189,7 +189,7 @@ static int from_elsewhere(struct walk *w, const char *profile,
                           struct ee_aws_credentials *out, bool *found)
 {
     char token_file[COMMAND_MAX];
-    char source[EE_AWS_NAME_MAX];
+    char source[EE_AWS_NAME_MAX] = "";
     struct ee_aws_role role;
     int rc =
         ee_aws_profile_copy(w->call, w->s, profile, "web_identity_token_file",

@@ -5,11 +5,14 @@ policies turned on. aws.Front says where moto differs from AWS."""
 
 import json
 import os
+import re
 import unittest
 import uuid
 
 import contract
 import moto_server
+import servers
+import sqlscript
 import stub
 from aws import NEEDED, AwsTest, numbers, operation, refusal
 from support import CANARY
@@ -420,6 +423,49 @@ class Credentials(AwsTest):
         self.assertEqual("test-session-token", signed["X-Amz-Security-Token"])
         self.assertIn("Credential=test-key/", signed["Authorization"])
         self.assertIn("PUT /latest/api/token", imds.server.log())
+
+
+class Page(AwsTest):
+    """ext/provider/AWS_KMS.md: its session works with its policy."""
+
+    def setUp(self):
+        super().setUp()
+        with open(os.path.join(servers.REPO, "ext/provider/AWS_KMS.md"),
+                  encoding="utf-8") as page:
+            blocks = re.findall(r"^```(\w+)\n(.*?)^```", page.read(),
+                                re.M | re.S)
+        session = [text for kind, text in blocks if kind == "sql"]
+        policies = [text for kind, text in blocks if kind == "json"]
+        self.assertEqual((1, 1), (len(session), len(policies)))
+        alias = "alias/app-%d" % next(numbers)
+        self.kms.create_alias(AliasName=alias, TargetKeyId=self.key)
+        before = self.key.rpartition("key/")[0]
+        self.session = (
+            session[0]
+            .replace("arn:aws:kms:eu-west-1:111122223333:", before)
+            .replace("alias/app", alias)
+            .replace("1234abcd-12ab-34cd-56ef-1234567890ab",
+                     self.id_of(self.key)))
+        # moto asks for every action on "*", whatever it is done to
+        self.actions = json.loads(policies[0])["Statement"][0]["Action"]
+
+    def run_session(self, actions):
+        self.moto.permit(self.user, *actions)
+        with sqlscript.Place() as place:
+            place.shell(self.session)
+
+    def test_the_session(self):
+        self.run_session(self.actions)
+
+    def test_each_action_is_needed(self):
+        for action in self.actions:
+            if action == "kms:ReEncrypt*":
+                continue  # Keys: without it, it is done here
+            with self.subTest(action):
+                left = [a for a in self.actions if a != action]
+                with self.assertRaisesRegex(sqlscript.Mismatch,
+                                            "may not do that"):
+                    self.run_session(left)
 
 
 if __name__ == "__main__":
