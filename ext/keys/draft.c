@@ -77,11 +77,12 @@ int ee_draft_draw(struct ee_keys *k, struct ee_draft *d, struct ee_error *err)
     return EE_OK;
 }
 
-static bool has_wrap_by(const struct ee_draft *d, const char *cmk)
+static bool has_wrap_by(struct ee_keys *k, const char *schema,
+                        const struct ee_draft *d, const char *cmk)
 {
     const struct ee_wrap *w = d->wraps;
 
-    while (w != NULL && strcmp(w->cmk, cmk) != 0) {
+    while (w != NULL && !ee_trust_is_same(k, schema, w->cmk, cmk)) {
         w = w->next;
     }
     return w != NULL;
@@ -159,7 +160,7 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
         memcpy(d->why, err->msg, sizeof d->why);
         n = 0;
     }
-    if ((mode & EE_WRAP_MAY_CREATE) != 0 && has_wrap_by(d, kept)) {
+    if ((mode & EE_WRAP_MAY_CREATE) != 0 && has_wrap_by(k, schema, d, kept)) {
         return ee_fail(err, EE_MISUSE,
                        "CMK %s is named twice, and would not be a second way "
                        "to the key",

@@ -156,14 +156,14 @@ static int rewrap_under(struct ee_keys *k, const char *schema, const char *cmk,
     return rc;
 }
 
-/* Does an earlier draft, or an earlier wrap of this one, name the CMK? */
-static bool was_named(struct ee_draft *const *drafts, size_t i,
+/* Was its CMK asked for an earlier one? */
+static bool was_asked(struct ee_draft *const *drafts, size_t i,
                       const struct ee_wrap *wrap)
 {
     for (size_t k = 0; k <= i; k++) {
         for (const struct ee_wrap *w = drafts[k]->seen; w && w != wrap;
              w = w->next) {
-            if (strcmp(w->cmk, wrap->cmk) == 0) {
+            if (w->wrapped.n > 0 && strcmp(w->cmk, wrap->cmk) == 0) {
                 return true;
             }
         }
@@ -191,7 +191,7 @@ int ee_rewrap_batches(struct ee_keys *k, const char *schema,
 
     for (size_t i = 0; i < count; i++) {
         for (const struct ee_wrap *w = drafts[i]->seen; w; w = w->next) {
-            if (!may_rewrap(w) || was_named(drafts, i, w)) {
+            if (!may_rewrap(w) || was_asked(drafts, i, w)) {
                 continue;
             }
             rc = rewrap_under(k, schema, w->cmk, drafts, count, err);

@@ -73,6 +73,19 @@ static bool same_cmk(struct ee_keys *k, struct ee_bytes folder,
                : ee_provider_means_same(&k->providers, allowed, asked);
 }
 
+bool ee_trust_is_same(struct ee_keys *k, const char *schema, const char *a,
+                      const char *b)
+{
+    const struct ee_bytes folder = ee_session_folder(k->db, schema);
+    struct ee_error ignored;
+    struct ee_cmk_uri one;
+    struct ee_cmk_uri two;
+
+    return strcmp(a, b) == 0 || (ee_cmk_uri_parse(&one, a, &ignored) == EE_OK &&
+                                 ee_cmk_uri_parse(&two, b, &ignored) == EE_OK &&
+                                 same_cmk(k, folder, &one, &two));
+}
+
 /* Parses one word of a list. */
 static bool parse_word(struct ee_cmk_uri *uri, struct ee_bytes word)
 {
