@@ -26,8 +26,15 @@ void ee_write_base64(struct ee_writer *w, struct ee_bytes in)
 
 bool ee_unbase64(uint8_t *out, size_t size, size_t *n, struct ee_bytes text)
 {
+    uint8_t any = 0;
+
     *n = 0;
-    if (sodium_base642bin(out, size, (const char *)text.p, text.n, NULL, n,
+    /* libsodium takes some bytes from 0x80 on for letters, too */
+    for (size_t i = 0; i < text.n; i++) {
+        any |= text.p[i];
+    }
+    if (any >= 0x80 ||
+        sodium_base642bin(out, size, (const char *)text.p, text.n, NULL, n,
                           NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
         ee_wipe(out, size);
         *n = 0;

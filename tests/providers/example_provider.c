@@ -132,29 +132,33 @@ static int write_key(struct envelope_call *call, const char *path, int flags)
 
 /* ---- AES-256-GCM ---- */
 
-/* in: a payload, or its ciphertext. tag: made, or compared. 1: it went well. */
+/* in: a payload, or its ciphertext. tag: made, or compared. */
 static int gcm(int encrypt, const uint8_t *key, const uint8_t *nonce,
                const uint8_t *context, size_t context_bytes, const uint8_t *in,
                uint8_t *out, uint8_t *tag)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new(); /* freeing it wipes */
+    int result = ENVELOPE_NOMEM;
     int n = 0;
-    int ok =
-        ctx != NULL &&
-        EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce, encrypt) ==
-            1 &&
-        EVP_CipherUpdate(ctx, NULL, &n, context, (int)context_bytes) == 1 &&
-        EVP_CipherUpdate(ctx, out, &n, in, ENVELOPE_PAYLOAD_BYTES) == 1;
 
-    if (ok && !encrypt) {
-        ok = EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, tag);
+    if (ctx == NULL ||
+        EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce, encrypt) !=
+            1 ||
+        EVP_CipherUpdate(ctx, NULL, &n, context, (int)context_bytes) != 1 ||
+        EVP_CipherUpdate(ctx, out, &n, in, ENVELOPE_PAYLOAD_BYTES) != 1 ||
+        (!encrypt &&
+         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, tag) != 1)) {
+        goto out;
     }
-    ok = ok && EVP_CipherFinal_ex(ctx, out + n, &n) == 1;
-    if (ok && encrypt) {
-        ok = EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, tag);
+    result = ENVELOPE_CORRUPT;
+    if (EVP_CipherFinal_ex(ctx, out + n, &n) == 1 &&
+        (!encrypt ||
+         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, tag) == 1)) {
+        result = ENVELOPE_OK;
     }
+out:
     EVP_CIPHER_CTX_free(ctx);
-    return ok;
+    return result;
 }
 
 /* ---- the provider ---- */
@@ -198,13 +202,12 @@ static int example_wrap(envelope_cmk *cmk, struct envelope_call *call,
     uint8_t *text = nonce + NONCE_BYTES;
 
     wrapped[0] = (uint8_t)cmk->versions;
-    if (call->random(call->arg, nonce, NONCE_BYTES) != 0 ||
-        !gcm(1, key, nonce, context, context_bytes, payload, text,
-             text + ENVELOPE_PAYLOAD_BYTES)) {
-        return ENVELOPE_NOMEM;
-    }
     *wrapped_bytes = WRAP_BYTES;
-    return ENVELOPE_OK;
+    if (call->random(call->arg, nonce, NONCE_BYTES) != 0) {
+        return fail(call, ENVELOPE_UNAVAILABLE, "no random numbers: try again");
+    }
+    return gcm(1, key, nonce, context, context_bytes, payload, text,
+               text + ENVELOPE_PAYLOAD_BYTES);
 }
 
 static int example_unwrap(envelope_cmk *cmk, struct envelope_call *call,
@@ -224,9 +227,8 @@ static int example_unwrap(envelope_cmk *cmk, struct envelope_call *call,
     }
     key = cmk->keys + ((size_t)wrapped[0] - 1) * KEY_BYTES;
     memcpy(tag, text + ENVELOPE_PAYLOAD_BYTES, sizeof tag);
-    return gcm(0, key, nonce, context, context_bytes, text, payload, tag)
-               ? ENVELOPE_OK
-               : ENVELOPE_CORRUPT; /* the caller wipes payload */
+    /* where it is not authentic, the caller wipes payload */
+    return gcm(0, key, nonce, context, context_bytes, text, payload, tag);
 }
 
 static int example_create(struct envelope_call *call, const char *uri)

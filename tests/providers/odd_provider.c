@@ -6,13 +6,16 @@
  * The mistake is named by the environment variable ODD, so that a test can
  * change it from call to call. Calls are logged to the file $ODD_LOG. A URI
  * may have slashes before its name, and `alias-` for a name that leads to
- * another one.
+ * another one. The same file can be a module of the core: then its scheme is
+ * `vault`.
  */
 #include "example_provider.c"
 
 #include <time.h>
 
 #define SECRET "odd-secret-5c1e"
+
+static const char *scheme = SCHEME;
 
 static int odd(const char *mistake)
 {
@@ -78,7 +81,7 @@ static int reach(struct envelope_call *call, const char *what)
 
 static int odd_normalize(struct envelope_call *call, const char *uri, char *out)
 {
-    const char *name = uri + strlen(SCHEME ":");
+    const char *name = strchr(uri, ':') + 1;
 
     name += strspn(name, "/");
     if (odd("normalize")) {
@@ -89,13 +92,14 @@ static int odd_normalize(struct envelope_call *call, const char *uri, char *out)
         return ENVELOPE_OK;
     }
     (void)snprintf(out, ENVELOPE_URI_MAX, "%s:%s",
-                   odd("normalize-scheme") ? "keyring" : SCHEME, name);
+                   odd("normalize-scheme") ? "keyring" : scheme, name);
     return ENVELOPE_OK;
 }
 
+/* As the example provider knows it. */
 static void resolve(const char *uri, char *out)
 {
-    const char *name = uri + strlen(SCHEME ":");
+    const char *name = strchr(uri, ':') + 1;
     const size_t alias = strlen("alias-");
 
     name += strncmp(name, "alias-", alias) == 0 ? alias : 0;
@@ -132,7 +136,7 @@ static int odd_canonical(envelope_cmk *cmk, struct envelope_call *call,
     } else if (odd("canonical-changes")) {
         (void)snprintf(out, ENVELOPE_URI_MAX, SCHEME ":one%d", times++);
     } else {
-        (void)snprintf(out, ENVELOPE_URI_MAX, SCHEME ":%s",
+        (void)snprintf(out, ENVELOPE_URI_MAX, "%s:%s", scheme,
                        strrchr(cmk->path, '/') + 1);
     }
     return ENVELOPE_OK;
@@ -239,7 +243,7 @@ static void odd_close(envelope_cmk *cmk)
     example_close(cmk);
 }
 
-static const struct envelope_provider good = {
+static const struct envelope_provider odd_provider = {
     .abi = ENVELOPE_PROVIDER_ABI,
     .flags = ENVELOPE_KEEP_OPEN,
     .size = sizeof(struct envelope_provider),
@@ -269,13 +273,13 @@ struct later_provider {
 static const struct envelope_provider *provider(void)
 {
     static struct later_provider p;
-    const char *scheme = getenv("ODD_SCHEME");
+    const char *other = getenv("ODD_SCHEME");
 
-    if (getenv("ODD") == NULL && scheme == NULL) {
-        return &good;
+    if (getenv("ODD") == NULL && other == NULL) {
+        return &odd_provider;
     }
-    p.known = good;
-    p.known.scheme = scheme != NULL ? scheme : SCHEME;
+    p.known = odd_provider;
+    p.known.scheme = other != NULL ? other : SCHEME;
     p.known.abi = odd("abi-old") ? 0 : odd("abi-new") ? 2 : p.known.abi;
     p.known.size = odd("size-small")   ? sizeof p.known - sizeof(void *)
                    : odd("size-large") ? sizeof p
@@ -285,6 +289,25 @@ static const struct envelope_provider *provider(void)
     p.known.unwrap = odd("no-unwrap") ? NULL : p.known.unwrap;
     p.known.close = odd("no-close") ? NULL : p.known.close;
     return &p.known;
+}
+
+/* As a module: it may bring `vault`, and has no business with the other two. */
+__attribute__((visibility("default"))) const struct envelope_provider *const *
+envelope_module_providers(void);
+
+const struct envelope_provider *const *envelope_module_providers(void)
+{
+    static struct envelope_provider vault;
+    static struct envelope_provider keyring;
+    static const struct envelope_provider *const list[] = {
+        &keyring, &odd_provider, &vault, NULL};
+
+    scheme = "vault";
+    vault = odd_provider;
+    vault.scheme = scheme;
+    keyring = odd_provider;
+    keyring.scheme = "keyring";
+    return odd("module-null") ? NULL : list;
 }
 
 __attribute__((visibility("default"))) int
