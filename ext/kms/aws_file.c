@@ -4,6 +4,7 @@
  */
 #include "kms/aws_file.h"
 
+#include "base/file.h"
 #include "kms/fail.h"
 
 #include <errno.h>
@@ -28,9 +29,10 @@ static int check(struct envelope_call *call, int fd, const char *what,
                            "copy",
                            what);
     }
-    if ((st.st_mode & S_IWOTH) != 0) {
+    if ((st.st_mode & S_IWOTH) != 0 ||
+        ((st.st_mode & S_IWGRP) != 0 && !ee_file_group_is_private(&st))) {
         return ee_kms_fail(call, ENVELOPE_CONFIGURATION,
-                           "others may change %s: run chmod o-w on it", what);
+                           "others may change %s: run chmod go-w on it", what);
     }
     if (rule == EE_AWS_FILE_CREDENTIALS && st.st_uid == me && me != 0 &&
         (st.st_mode & S_IROTH) != 0) {

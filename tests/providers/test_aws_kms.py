@@ -326,7 +326,7 @@ class Credentials(AwsTest):
         self.keys_in_file()
         path = os.environ["AWS_SHARED_CREDENTIALS_FILE"]
         os.chmod(path, 0o646)
-        self.refuses("chmod o-w", self.connect(),
+        self.refuses("chmod go-w", self.connect(),
                      "SELECT envelope_key_create('pii', ?)", self.uri)
 
     def test_a_profile(self):

@@ -84,7 +84,7 @@ static void xml(void)
         HEAD "<Credentials>" SEC TOK EXP
              "<AccessKeyId>A&#65;</AccessKeyId></Credentials>" TAIL,
         HEAD "<Credentials>" SEC TOK EXP
-             "<AccessKeyId>A<b>c</b></AccessKeyId></Credentials>" TAIL,
+             "<AccessKeyId>A<b>c</b>d</AccessKeyId></Credentials>" TAIL,
         HEAD "<Credentials>" SEC TOK EXP
              "<AccessKeyId>A<b/>c</AccessKeyId></Credentials>" TAIL,
         "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>" HEAD CRED
@@ -163,6 +163,8 @@ static void json(void)
         {EE_AWS_PROCESS, 0, "{\"Version\":1,\"AccessKeyId\":\"A\"}"},
         {EE_AWS_PROCESS, 0,
          "{\"Version\":1,\"AccessKeyId\":\"\",\"SecretAccessKey\":\"S\"}"},
+        {EE_AWS_PROCESS, 0,
+         "{\"Version\":1,\"AccessKeyId\":\"A B\",\"SecretAccessKey\":\"S\"}"},
         {EE_AWS_PROCESS, 0, "[]"},
         {EE_AWS_PROCESS, 0, "aws: command not found"},
     };

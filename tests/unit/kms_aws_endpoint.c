@@ -164,7 +164,7 @@ static void files(void)
     aws_file("config", "[default]\nregion: eu\n", 0644, "AWS_CONFIG_FILE");
     refused("line 2", "a damaged file is told of by its line");
     aws_file("config", "[default]\n", 0666, "AWS_CONFIG_FILE");
-    refused("chmod o-w", "a config file that anybody may change");
+    refused("chmod go-w", "a config file that anybody may change");
     aws_file("config", "[default]\n", 0644, "AWS_CONFIG_FILE");
     aws_set("AWS_PROFILE", "nobody");
     refused("AWS_PROFILE", "a profile that is not there");
