@@ -23,6 +23,9 @@
 #define POLL_MS     50
 #define CONNECTIONS 2L
 
+/* Pieces of a reply are left on the stack by libcurl and what it calls. */
+#define SPILL_BYTES 32768
+
 struct ee_http {
     struct envelope_transport transport;
     CURLM *multi;
@@ -142,6 +145,7 @@ static int exchange(void *arg, struct envelope_call *call,
         reply->body != NULL && x.easy != NULL ? perform(h, &x) : ENVELOPE_NOMEM;
     curl_easy_cleanup(x.easy);
     curl_slist_free_all(x.headers);
+    ee_wipe_spill(SPILL_BYTES);
     if (rc != ENVELOPE_OK) {
         release(h, reply);
     }
