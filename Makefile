@@ -52,8 +52,9 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
 ifeq ($(VARIANT),release)
 # -O3 inlines what a row passes through. What gcc then takes for uninitialized
 # or out of bounds differs from one release of it to the next; the other variants
-# have that as an error. clang does not know these warnings.
-TUNE     = -O3 -g -Wno-unknown-warning-option \
+# have that as an error. clang does not know these warnings. Everything is bound
+# when we are loaded (-z now), so a call of a library need not go through the PLT.
+TUNE     = -O3 -g -fno-plt -Wno-unknown-warning-option \
            $(addprefix -Wno-error=,maybe-uninitialized stringop-overflow \
              stringop-overread array-bounds)
 LTO      = $(if $(findstring clang,$(CC)),,-flto=auto)

@@ -65,28 +65,25 @@ static const char *text_of(sqlite3_value *arg)
     return (const char *)sqlite3_value_text(arg);
 }
 
-static void fn_create(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_create(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_cmk_create");
-    struct ee_keys *keys = &call.conn->keys;
-    struct ee_error err = {0};
+    struct ee_keys *keys = &call->conn->keys;
     struct cmk cmk;
-    int rc = cmk_name(&call, argv[0], &cmk, &err);
+    int rc = cmk_name(call, argv[0], &cmk, err);
     const char *uri = text_of(argv[0]);
 
     (void)argc;
-    rc = ee_audit_cmk(&keys->audit, "cmk_created", uri, 0, rc, &err);
+    rc = ee_audit_cmk(&keys->audit, "cmk_created", uri, 0, rc, err);
     if (rc == EE_OK) {
         rc = ee_provider_create(&keys->providers, &cmk.uri, &cmk.session.env,
-                                &err);
+                                err);
     }
     cmk_close(&cmk);
-    (void)ee_audit_outcome(&keys->audit, "cmk_create", NULL, uri, rc, &err);
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc == EE_OK) {
+        sqlite3_result_text(call->ctx, uri, -1, SQLITE_TRANSIENT);
     }
-    sqlite3_result_text(ctx, uri, -1, SQLITE_TRANSIENT);
+    return ee_audit_outcome(&keys->audit, "cmk_create", NULL, uri, rc, err);
 }
 
 #define DESCRIPTION_MAX 256
@@ -139,52 +136,46 @@ static void result_facts(sqlite3_context *ctx, const struct cmk *cmk,
     sqlite3_result_text(ctx, json, (int)w.used, SQLITE_TRANSIENT);
 }
 
-static void fn_info(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_info(const struct ee_call *call, int argc, sqlite3_value **argv,
+                   struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_cmk_info");
-    struct ee_audit *audit = &call.conn->keys.audit;
-    struct ee_error err = {0};
+    struct ee_audit *audit = &call->conn->keys.audit;
     struct facts facts = {.state = ENVELOPE_CMK_UNKNOWN};
     struct cmk cmk;
-    int rc = cmk_open(&call, argv[0], &cmk, &err);
+    int rc = cmk_open(call, argv[0], &cmk, err);
     const char *uri = text_of(argv[0]);
 
     (void)argc;
-    rc = ee_audit_cmk(audit, "cmk_asked", uri, 0, rc, &err);
+    rc = ee_audit_cmk(audit, "cmk_asked", uri, 0, rc, err);
     if (rc == EE_OK) {
-        rc = ask(&cmk, &facts, &err);
+        rc = ask(&cmk, &facts, err);
     }
-    (void)ee_audit_outcome(audit, "cmk_info", NULL, uri, rc, &err);
     if (rc == EE_OK) {
-        result_facts(ctx, &cmk, &facts);
-    } else {
-        ee_call_fail(&call, &err);
+        result_facts(call->ctx, &cmk, &facts);
     }
     cmk_close(&cmk);
+    return ee_audit_outcome(audit, "cmk_info", NULL, uri, rc, err);
 }
 
-static void fn_rotate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_rotate(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_cmk_rotate");
-    struct ee_audit *audit = &call.conn->keys.audit;
-    struct ee_error err = {0};
+    struct ee_audit *audit = &call->conn->keys.audit;
     uint32_t version = 0;
     struct cmk cmk;
-    int rc = cmk_open(&call, argv[0], &cmk, &err);
+    int rc = cmk_open(call, argv[0], &cmk, err);
     const char *uri = text_of(argv[0]);
 
     (void)argc;
-    rc = ee_audit_cmk(audit, "cmk_rotated", uri, 0, rc, &err);
+    rc = ee_audit_cmk(audit, "cmk_rotated", uri, 0, rc, err);
     if (rc == EE_OK) {
-        rc = ee_provider_rotate(cmk.p, &version, &err);
+        rc = ee_provider_rotate(cmk.p, &version, err);
     }
     cmk_close(&cmk);
-    (void)ee_audit_outcome(audit, "cmk_rotate", NULL, uri, rc, &err);
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-    } else if (version > 0) {
-        sqlite3_result_int64(ctx, version);
+    if (rc == EE_OK && version > 0) {
+        sqlite3_result_int64(call->ctx, version);
     }
+    return ee_audit_outcome(audit, "cmk_rotate", NULL, uri, rc, err);
 }
 
 /* What no key needs is destroyed, while no key can come to need it. */
@@ -207,35 +198,32 @@ static int destroy_unused(const struct ee_call *call, struct ee_provider *p,
     return rc;
 }
 
-static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_destroy(const struct ee_call *call, int argc,
+                      sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_cmk_destroy");
     const sqlite3_int64 version = sqlite3_value_int64(argv[1]);
-    struct ee_error err = {0};
+    struct ee_audit *audit = &call->conn->keys.audit;
     struct cmk cmk = {.p = NULL};
-    struct ee_audit *audit = &call.conn->keys.audit;
     const char *uri = NULL;
     int rc = EE_OK;
 
     (void)argc;
     if (sqlite3_value_type(argv[1]) != SQLITE_INTEGER || version < 1 ||
         version > UINT32_MAX) {
-        rc = ee_fail(&err, EE_MISUSE, "the version must be an INTEGER");
+        rc = ee_fail(err, EE_MISUSE, "the version must be an INTEGER");
     }
     if (rc == EE_OK) {
-        rc = cmk_open(&call, argv[0], &cmk, &err);
+        rc = cmk_open(call, argv[0], &cmk, err);
     }
     uri = text_of(argv[0]);
     if (rc == EE_OK) {
-        rc = destroy_unused(&call, cmk.p, uri, (uint32_t)version, &err);
+        rc = destroy_unused(call, cmk.p, uri, (uint32_t)version, err);
     }
     cmk_close(&cmk);
-    (void)ee_audit_outcome(audit, "cmk_destroy", NULL, uri, rc, &err);
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc == EE_OK) {
+        sqlite3_result_int64(call->ctx, version);
     }
-    sqlite3_result_int64(ctx, version);
+    return ee_audit_outcome(audit, "cmk_destroy", NULL, uri, rc, err);
 }
 
 const struct ee_function ee_cmk_functions[] = {
