@@ -6,13 +6,16 @@ to encrypt and decrypt with one key, and nothing else."""
 import base64
 import json
 import os
+import re
 import threading
 import time
 import unittest
 
 import contract
+import servers
+import sqlscript
 import stub
-from support import CANARY
+from support import CANARY, EXTENSION
 from vault import VaultTest, numbers
 
 
@@ -202,6 +205,7 @@ class Administration(VaultTest):
         self.assertIn("127.0.0.1:%d" % self.bao.port, text)
 
 
+SH = "/bin/sh"
 REVIEW = {
     "apiVersion": "authentication.k8s.io/v1",
     "kind": "TokenReview",
@@ -552,6 +556,33 @@ class Threads(VaultTest):
         for t in threads:
             t.join()
         self.assertEqual([], failed)
+
+
+class Page(VaultTest):
+    """VAULT.md's transcript, as it stands, but for the server's name."""
+
+    def test_transcript(self):
+        with open(os.path.join(servers.REPO, "ext", "provider", "VAULT.md"),
+                  encoding="utf-8") as f:
+            page = f.read()
+        here = "localhost:%d" % self.bao.port
+        page = page[page.index("## 7. A transcript"):].replace(
+            "vault.example:8200", here)
+        admin, start = re.findall(r"```sh\n(.*?)```", page, re.S)
+        sql = re.search(r"```sql\n(.*?)```", page, re.S)[1]
+        self.bao.call("DELETE", "sys/mounts/transit")
+        with sqlscript.Place() as place:
+            so = os.path.join(os.path.dirname(EXTENSION), "envelope_kms.so")
+            os.symlink(so, place.file("build/envelope_kms.so"))
+            del place.env["VAULT_TOKEN"]
+            path = os.path.dirname(servers.tool("bao"))
+            _, err = place.run(
+                [SH, "-eu", "-c", admin],
+                env={**place.env, "BAO_TOKEN": self.bao.root,
+                     "PATH": path + ":" + os.environ["PATH"]})
+            self.assertEqual("", err)
+            feed, _ = sqlscript.split(sql)
+            sqlscript.check(sql, *place.run([SH, "-eu", "-c", start], feed))
 
 
 if __name__ == "__main__":
