@@ -131,7 +131,8 @@ module_src  = $(sort $(wildcard ext/$(1)/*.c))
 module_obj  = $(patsubst %.c,$(OUT)/core/%.o,$(call module_src,$(1)))
 module_so   = $(patsubst %,$(dir $(SO))envelope_%.so,$(1))
 module_libs = $(shell $(PKG_CONFIG) --libs $(foreach m,$(1),$($m_PKGS)))
-module_pkgs = $(shell $(PKG_CONFIG) --cflags $(foreach m,$(1),$($m_PKGS)))
+module_pkgs = $(if $(1),$(shell \
+                $(PKG_CONFIG) --cflags $(foreach m,$(1),$($m_PKGS))))
 
 # the layers below modules, from which the linker takes what they use
 LOWER_SRC := $(wildcard ext/base/*.c ext/crypto/*.c)

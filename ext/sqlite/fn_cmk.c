@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "keys/session.h"
+#include "provider/scheme.h"
 #include "sqlite/call.h"
 #include "sqlite/functions.h"
 
@@ -91,6 +92,7 @@ static int fn_create(const struct ee_call *call, int argc, sqlite3_value **argv,
 /* What envelope_cmk_info() tells. */
 struct facts {
     char uri[EE_CMK_URI_MAX]; /* as it is stored with a wrap */
+    const char *provider;
     enum envelope_cmk_state state;
     char description[DESCRIPTION_MAX];
 };
@@ -99,6 +101,7 @@ static int ask(const struct cmk *cmk, struct facts *f, struct ee_error *err)
 {
     int rc = ee_provider_canonical(cmk->p, f->uri, &cmk->uri, err);
 
+    f->provider = ee_scheme_of(&cmk->uri);
     if (rc == EE_OK) {
         rc = ee_provider_state(cmk->p, &f->state, err);
     }
@@ -116,8 +119,7 @@ static void write_member(struct ee_writer *w, const char *name,
     ee_json_string(w, ee_bytes(value, strlen(value)));
 }
 
-static void result_facts(sqlite3_context *ctx, const struct cmk *cmk,
-                         const struct facts *f)
+static void result_facts(sqlite3_context *ctx, const struct facts *f)
 {
     static const char *const states[] = {
         [ENVELOPE_CMK_UNKNOWN] = "unknown",
@@ -129,7 +131,7 @@ static void result_facts(sqlite3_context *ctx, const struct cmk *cmk,
     struct ee_writer w = ee_writer((uint8_t *)json, sizeof json);
 
     write_member(&w, "{\"uri\":", f->uri);
-    write_member(&w, ",\"provider\":", cmk->p->cls->scheme);
+    write_member(&w, ",\"provider\":", f->provider);
     write_member(&w, ",\"state\":", states[f->state]);
     write_member(&w, ",\"description\":", f->description);
     ee_write_u8(&w, '}');
@@ -151,7 +153,7 @@ static int fn_info(const struct ee_call *call, int argc, sqlite3_value **argv,
         rc = ask(&cmk, &facts, err);
     }
     if (rc == EE_OK) {
-        result_facts(call->ctx, &cmk, &facts);
+        result_facts(call->ctx, &facts);
     }
     cmk_close(&cmk);
     return ee_audit_outcome(audit, "cmk_info", NULL, uri, rc, err);
