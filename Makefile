@@ -52,8 +52,9 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
 ifeq ($(VARIANT),release)
 # -O3 inlines what a row passes through. What gcc then takes for uninitialized
 # or out of bounds differs from one release of it to the next; the other variants
-# have that as an error. clang does not know these warnings.
-TUNE     = -O3 -g -Wno-unknown-warning-option \
+# have that as an error. clang does not know these warnings. Everything is bound
+# when we are loaded (-z now), so a call of a library need not go through the PLT.
+TUNE     = -O3 -g -fno-plt -Wno-unknown-warning-option \
            $(addprefix -Wno-error=,maybe-uninitialized stringop-overflow \
              stringop-overread array-bounds)
 LTO      = $(if $(findstring clang,$(CC)),,-flto=auto)
@@ -130,7 +131,8 @@ module_src  = $(sort $(wildcard ext/$(1)/*.c))
 module_obj  = $(patsubst %.c,$(OUT)/core/%.o,$(call module_src,$(1)))
 module_so   = $(patsubst %,$(dir $(SO))envelope_%.so,$(1))
 module_libs = $(shell $(PKG_CONFIG) --libs $(foreach m,$(1),$($m_PKGS)))
-module_pkgs = $(shell $(PKG_CONFIG) --cflags $(foreach m,$(1),$($m_PKGS)))
+module_pkgs = $(if $(1),$(shell \
+                $(PKG_CONFIG) --cflags $(foreach m,$(1),$($m_PKGS))))
 
 # the layers below modules, from which the linker takes what they use
 LOWER_SRC := $(wildcard ext/base/*.c ext/crypto/*.c)

@@ -169,7 +169,8 @@ struct envelope_provider {
      * refuses it. Contacts nothing and opens no file: it is called with what
      * an attacker may have written, to compare it with what is allowed. Two
      * URIs mean the same CMK when this gives the same text. Without it a URI
-     * is compared as it is written, and has no '?'. */
+     * is compared as it is written. No URI that comes here has a '?', a control
+     * character, or another program's scheme. */
     int (*normalize)(struct envelope_call *call, const char *uri, char *out);
 
     /* Everything slow or interactive may happen here, or later. Never makes a
@@ -229,11 +230,12 @@ struct envelope_provider {
 /* Ask for it with a pointer, after envelope was loaded in the connection:
  *
  *     struct envelope_provider_registry *registry = NULL;
- *     sqlite3_prepare_v2(db, "SELECT envelope_provider_registry(?1)", -1,
- *                        &stmt, NULL);
- *     sqlite3_bind_pointer(stmt, 1, &registry, ENVELOPE_REGISTRY_POINTER,
- * NULL); sqlite3_step(stmt); sqlite3_finalize(stmt); if (registry != NULL)
- * registry->add(registry, &my_provider);
+ *
+ *     sqlite3_prepare_v2(db, "SELECT envelope_provider_registry(?1)", ...);
+ *     sqlite3_bind_pointer(stmt, 1, &registry, ENVELOPE_REGISTRY_POINTER, 0);
+ *     sqlite3_step(stmt);
+ *     sqlite3_finalize(stmt);
+ *     if (registry != NULL) registry->add(registry, &my_provider);
  *
  * It stays valid as long as the connection. SQL cannot make such a pointer. */
 #define ENVELOPE_REGISTRY_POINTER "envelope_provider_registry"

@@ -3,8 +3,9 @@
  * secret.c: the arena of secret cells.
  *
  * Chunks of 256 KiB are mapped when needed and kept for the life of the
- * process (the extension is never unloaded). Free cells form a list threaded
- * through a bitmap outside the pages, because a fork wipes what is inside.
+ * process (the extension is never unloaded). Free cells form a list, which is
+ * kept outside the pages because a fork wipes what is inside. The one that was
+ * freed last is taken first: the CPU still has it in its caches.
  */
 #include "base/secret.h"
 
@@ -18,25 +19,44 @@
 #define CHUNK_CELLS (CHUNK_BYTES / EE_CELL_BYTES)
 #define CHUNKS_MAX  1024
 
+#define NO_CELL UINT32_MAX
+
+/* A cell's number is its chunk's times CHUNK_CELLS, and its place there. */
 struct chunk {
     uint8_t *pages;
-    bool used[CHUNK_CELLS];
+    uint32_t next[CHUNK_CELLS]; /* of a free cell: the next free one */
 };
 
 static struct {
     pthread_mutex_t lock;
     struct chunk *chunks[CHUNKS_MAX];
     size_t chunk_count;
+    uint32_t free; /* the first free cell */
     size_t cells_used;
     bool unlocked;     /* some mlock() failed */
     bool dumpable;     /* some MADV_DONTDUMP failed */
     bool forkkept;     /* some MADV_WIPEONFORK failed: the child wipes */
     bool atfork_ready; /* the handlers below are registered */
-} arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} arena = {.lock = PTHREAD_MUTEX_INITIALIZER, .free = NO_CELL};
 
 const char *ee_sodium_version(void)
 {
     return sodium_version_string();
+}
+
+/* Which registers memcpy() takes depends on the processor and on the length, so
+ * zeros of each length go the same way. Through a pointer that the compiler
+ * cannot see through, else it would copy by itself. */
+void ee_wipe_spill(size_t n)
+{
+    static void *(*volatile const copy)(void *, const void *, size_t) = memcpy;
+    static const uint8_t zeros[1024];
+    uint8_t sink[sizeof zeros];
+
+    for (size_t length = 16; length <= sizeof zeros; length *= 2) {
+        (void)copy(sink, zeros, length);
+    }
+    sodium_stackzero(n);
 }
 
 /* Keys, MACs and commitments have 32 bytes. For these libsodium compares in
@@ -100,46 +120,55 @@ static void *map_pages(size_t n)
     return p == MAP_FAILED ? NULL : p;
 }
 
-/* The bookkeeping is mapped too: this layer has no allocator, and a chunk is
- * never given back. Lock held. */
-static struct chunk *add_chunk(void)
+/* Lock held. */
+static void add_free(struct chunk *c, uint32_t cell)
 {
+    c->next[cell % CHUNK_CELLS] = arena.free;
+    arena.free = cell;
+}
+
+/* The bookkeeping is mapped too: this layer has no allocator, and a chunk is
+ * never given back. False when out of memory. Lock held. */
+static bool add_chunk(void)
+{
+    const uint32_t first = (uint32_t)arena.chunk_count * CHUNK_CELLS;
     struct chunk *c = NULL;
 
     if (arena.chunk_count == CHUNKS_MAX) {
-        return NULL;
+        return false;
     }
     if (!arena.atfork_ready) {
         if (pthread_atfork(before_fork, after_fork_parent, after_fork_child)) {
-            return NULL;
+            return false;
         }
         arena.atfork_ready = true;
     }
     c = map_pages(sizeof *c);
     if (c == NULL) {
-        return NULL;
+        return false;
     }
     c->pages = map_pages(CHUNK_BYTES);
     if (c->pages == NULL) {
         (void)munmap(c, sizeof *c);
-        return NULL;
+        return false;
     }
     protect(c->pages, CHUNK_BYTES);
     arena.chunks[arena.chunk_count++] = c;
-    return c;
+    for (uint32_t i = CHUNK_CELLS; i > 0; i--) {
+        add_free(c, first + i - 1);
+    }
+    return true;
 }
 
 /* Lock held. */
-static void *take_free(struct chunk *c)
+static void *take_free(void)
 {
-    for (size_t i = 0; i < CHUNK_CELLS; i++) {
-        if (!c->used[i]) {
-            c->used[i] = true;
-            arena.cells_used++;
-            return c->pages + i * EE_CELL_BYTES;
-        }
-    }
-    return NULL;
+    const uint32_t cell = arena.free;
+    struct chunk *c = arena.chunks[cell / CHUNK_CELLS];
+
+    arena.free = c->next[cell % CHUNK_CELLS];
+    arena.cells_used++;
+    return c->pages + (size_t)(cell % CHUNK_CELLS) * EE_CELL_BYTES;
 }
 
 void *ee_cell_new(void)
@@ -147,12 +176,8 @@ void *ee_cell_new(void)
     void *cell = NULL;
 
     (void)pthread_mutex_lock(&arena.lock);
-    for (size_t i = 0; i < arena.chunk_count && cell == NULL; i++) {
-        cell = take_free(arena.chunks[i]);
-    }
-    if (cell == NULL) {
-        struct chunk *c = add_chunk();
-        cell = c != NULL ? take_free(c) : NULL;
+    if (arena.free != NO_CELL || add_chunk()) {
+        cell = take_free();
     }
     (void)pthread_mutex_unlock(&arena.lock);
     return cell;
@@ -171,7 +196,8 @@ void ee_cell_free(void *cell)
         struct chunk *c = arena.chunks[i];
 
         if (p >= c->pages && p < c->pages + CHUNK_BYTES) {
-            c->used[(size_t)(p - c->pages) / EE_CELL_BYTES] = false;
+            add_free(c, (uint32_t)(i * CHUNK_CELLS +
+                                   (size_t)(p - c->pages) / EE_CELL_BYTES));
             arena.cells_used--;
         }
     }

@@ -52,6 +52,17 @@ void ee_context_add(struct ee_context *c, const struct ee_value *part)
     c->count++;
 }
 
+void ee_context_add_encoded(struct ee_context *c, struct ee_bytes part)
+{
+    if (c->overflow || part.n > c->size - c->end) {
+        c->overflow = true;
+        return;
+    }
+    memcpy(c->buf + c->end, part.p, part.n);
+    c->end += part.n;
+    c->count++;
+}
+
 struct ee_bytes ee_context_first(const struct ee_context *c)
 {
     const uint8_t *start = c->buf + EE_CONTEXT_HEADROOM;

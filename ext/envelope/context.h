@@ -30,6 +30,8 @@ struct ee_context {
 void ee_context_init(struct ee_context *c, uint8_t *buf, size_t size);
 size_t ee_context_part_size(const struct ee_value *part);
 void ee_context_add(struct ee_context *c, const struct ee_value *part);
+/* The same for a part that is encoded: it was added to a context before. */
+void ee_context_add_encoded(struct ee_context *c, struct ee_bytes part);
 
 /* The first part, encoded: the scope of a blind index (FORMAT R26). Empty when
  * there is none. */

@@ -72,7 +72,7 @@ static int check(struct batch *b, struct ee_error *err)
     for (size_t i = 0; rc == EE_OK && i < b->count; i++) {
         const struct place *at = &b->places[i];
         const struct ee_bytes wrapped =
-            ee_bytes(b->items[i].wrapped, b->items[i].wrapped_bytes);
+            ee_bytes(at->wrapped, b->items[i].wrapped_bytes);
         const int64_t began = ee_monotonic_ms();
 
         rc = ee_keys_check_wrap(b->p, at->draft->payload, wrapped,
@@ -88,11 +88,11 @@ static int check(struct batch *b, struct ee_error *err)
 static int keep(const struct batch *b, struct ee_error *err)
 {
     for (size_t i = 0; i < b->count; i++) {
-        struct ee_wrap **made =
-            &b->places[i].draft->made[b->places[i].position];
+        const struct place *at = &b->places[i];
+        struct ee_wrap **made = &at->draft->made[at->position];
 
-        *made = ee_wrap_new(b->stored, ee_bytes(b->items[i].wrapped,
-                                                b->items[i].wrapped_bytes));
+        *made = ee_wrap_new(b->stored,
+                            ee_bytes(at->wrapped, b->items[i].wrapped_bytes));
         if (*made == NULL) {
             return ee_fail(err, EE_NOMEM, "out of memory");
         }

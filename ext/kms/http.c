@@ -23,6 +23,9 @@
 #define POLL_MS     50
 #define CONNECTIONS 2L
 
+/* Pieces of a reply are left on the stack by libcurl and what it calls. */
+#define SPILL_BYTES 32768
+
 struct ee_http {
     struct envelope_transport transport;
     CURLM *multi;
@@ -142,10 +145,20 @@ static int exchange(void *arg, struct envelope_call *call,
         reply->body != NULL && x.easy != NULL ? perform(h, &x) : ENVELOPE_NOMEM;
     curl_easy_cleanup(x.easy);
     curl_slist_free_all(x.headers);
+    ee_wipe_spill(SPILL_BYTES);
     if (rc != ENVELOPE_OK) {
         release(h, reply);
     }
     return rc;
+}
+
+/* Without it, each exchange says that memory ran out. */
+static bool make_multi(struct ee_http *http)
+{
+    http->multi = curl_multi_init();
+    return http->multi != NULL &&
+           curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
+               CURLM_OK;
 }
 
 int ee_http_open(struct ee_http **out, struct envelope_call *call,
@@ -170,9 +183,7 @@ int ee_http_open(struct ee_http **out, struct envelope_call *call,
     if (tls != NULL) {
         h->tls = *tls;
     }
-    h->multi = curl_multi_init();
-    if (h->multi == NULL || curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
-                                              CONNECTIONS) != CURLM_OK) {
+    if (!make_multi(h)) {
         ee_http_close(h);
         return ENVELOPE_NOMEM;
     }
@@ -186,18 +197,30 @@ ee_http_transport(struct ee_http *http, const struct envelope_call *call)
     return call->transport != NULL ? call->transport : &http->transport;
 }
 
-void ee_http_close(struct ee_http *http)
+/* Its connections, too. */
+static void free_multi(struct ee_http *http)
 {
     struct ee_sigpipe pipe;
 
-    if (http == NULL) {
-        return;
-    }
     ee_sigpipe_block(&pipe);
     if (getpid() != http->owner) {
         ee_sockets_abandon(&http->sockets);
     }
     (void)curl_multi_cleanup(http->multi);
+    http->multi = NULL;
     ee_sigpipe_restore(&pipe);
-    ee_kms_free(http);
+}
+
+void ee_http_hang_up(struct ee_http *http)
+{
+    free_multi(http);
+    (void)make_multi(http);
+}
+
+void ee_http_close(struct ee_http *http)
+{
+    if (http != NULL) {
+        free_multi(http);
+        ee_kms_free(http);
+    }
 }

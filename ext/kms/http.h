@@ -29,6 +29,11 @@ int ee_http_open(struct ee_http **out, struct envelope_call *call,
 const struct envelope_transport *
 ee_http_transport(struct ee_http *http, const struct envelope_call *call);
 
+/* Closes the connections. libcurl keeps with an open one the secret that signed
+ * the last request, in memory that may be swapped; whoever signs hangs up when
+ * its piece of work is done. */
+void ee_http_hang_up(struct ee_http *http);
+
 /* NULL-safe. In a child of the process that opened it, frees memory and says
  * nothing to the servers. */
 void ee_http_close(struct ee_http *http);

@@ -8,6 +8,9 @@
 #include "base/secret.h"
 #include "envelope_provider.h"
 
+/* What jansson leaves on the stack, at EE_JSON_DEPTH. */
+#define SPILL_BYTES 16384
+
 /* jansson calls itself for each level, up to 2048 of them. Brackets in strings
  * do not count; whether the rest is JSON is for jansson to say. */
 static bool too_deep(struct ee_bytes text)

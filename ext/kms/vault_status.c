@@ -61,10 +61,6 @@ static int bad_request(struct envelope_call *call, enum ee_vault_asked asked,
                                         NULL};
     static const char *const derived[] = {"derivation", "derived", NULL};
 
-    if (asked == EE_VAULT_LOGIN) {
-        return ee_kms_fail(call, ENVELOPE_DENIED,
-                           "%s refused the login: see role and secret", from);
-    }
     if (says(json, missing)) {
         return no_key(call, from);
     }
@@ -123,6 +119,10 @@ static int unavailable(struct envelope_call *call, int status,
 static int with_body(struct envelope_call *call, enum ee_vault_asked asked,
                      int status, const json_t *json, const char *from)
 {
+    if (asked == EE_VAULT_LOGIN && (status == 400 || status == 403)) {
+        return ee_kms_fail(call, ENVELOPE_DENIED,
+                           "%s refused the login: see role and secret", from);
+    }
     switch (status) {
     case 400:
         return bad_request(call, asked, json, from);

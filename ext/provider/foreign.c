@@ -40,21 +40,21 @@ static int check_uri(const struct ee_foreign *f, const char *text,
 }
 
 /* text: of this scheme. */
-static int normalize(char *out, const struct ee_foreign *f, const char *text,
+static int normalize(char *normal, const struct ee_foreign *f, const char *text,
                      const struct ee_provider_env *env, struct ee_error *err)
 {
     struct ee_foreign_call call;
     int rc = EE_OK;
 
     if (f->api.normalize == NULL) {
-        memcpy(out, text, strlen(text) + 1);
+        memcpy(normal, text, strlen(text) + 1);
         return EE_OK;
     }
-    memset(out, 0, EE_CMK_URI_MAX);
+    memset(normal, 0, EE_CMK_URI_MAX);
     ee_foreign_begin(&call, env);
-    rc = ee_foreign_end(&call, text, f->api.normalize(&call.api, text, out),
+    rc = ee_foreign_end(&call, text, f->api.normalize(&call.api, text, normal),
                         err);
-    return rc == EE_OK ? check_uri(f, out, err) : rc;
+    return rc == EE_OK ? check_uri(f, normal, err) : rc;
 }
 
 int ee_foreign_normalize(char *out, const struct ee_foreign *f,
@@ -154,7 +154,7 @@ int ee_foreign_open(struct ee_provider **out, const struct ee_foreign *f,
     if (rc == EE_OK && c == NULL) {
         rc = open_new(&c, f, normal, env, err);
     }
-    if (rc == EE_OK) {
+    if (c != NULL) {
         c->home = home;
         c->env = env;
         c->healthy = true;

@@ -9,16 +9,6 @@
 
 #include <string.h>
 
-struct ee_call ee_call(sqlite3_context *ctx, const char *function)
-{
-    const struct ee_binding *binding = sqlite3_user_data(ctx);
-
-    return (struct ee_call){.ctx = ctx,
-                            .function = function,
-                            .conn = binding->conn,
-                            .utf16 = binding->utf16};
-}
-
 /* SQLite drops auxiliary data when the statement is reset. A negative index
  * is shared by all functions of the statement and not tied to an argument:
  * SQLite's own json functions have relied on that since they were a loadable
@@ -212,31 +202,96 @@ int ee_call_cmks(int argc, sqlite3_value **argv, const char **cmks,
     return rc;
 }
 
-int ee_call_context(const struct ee_call *call, int argc, sqlite3_value **argv,
-                    struct ee_context *out, struct ee_error *err)
+/* ---- the context ---- */
+
+/* Room for n more bytes of context. */
+static int make_room(const struct ee_call *call, struct ee_context *out,
+                     size_t n, struct ee_error *err)
 {
     struct ee_conn *conn = call->conn;
-    struct ee_value part;
-    int rc = ee_conn_scratch(conn, EE_CONTEXT_HEADROOM, err);
+    const int rc = ee_conn_scratch(conn, out->end + n, err);
 
-    if (rc != EE_OK) {
-        return rc;
-    }
-    ee_context_init(out, conn->scratch, conn->scratch_size);
-    for (int i = 0; i < argc; i++) {
-        rc = ee_call_value(call, argv[i], &part, err);
-        if (rc == EE_OK) {
-            rc = ee_conn_scratch(conn, out->end + ee_context_part_size(&part),
-                                 err);
-        }
-        if (rc != EE_OK) {
-            return rc;
-        }
+    if (rc == EE_OK) {
         out->buf = conn->scratch; /* it may have moved */
         out->size = conn->scratch_size;
+    }
+    return rc;
+}
+
+static int add_part(const struct ee_call *call, sqlite3_value *arg,
+                    struct ee_context *out, struct ee_error *err)
+{
+    struct ee_value part;
+    int rc = ee_call_value(call, arg, &part, err);
+
+    if (rc == EE_OK) {
+        rc = make_room(call, out, ee_context_part_size(&part), err);
+    }
+    if (rc == EE_OK) {
         ee_context_add(out, &part);
     }
-    return EE_OK;
+    return rc;
+}
+
+/* An encoded part that is a constant of the statement, the name of a column as
+ * a rule, so that not each row reads and encodes it. */
+struct known_part {
+    size_t n;
+    uint8_t bytes[];
+};
+
+static void remember_part(const struct ee_call *call, int at,
+                          struct ee_bytes encoded)
+{
+    struct known_part *known = NULL;
+
+    if (ee_call_may_remember(call)) {
+        known = sqlite3_malloc64(sizeof *known + encoded.n);
+    }
+    if (known != NULL) {
+        known->n = encoded.n;
+        memcpy(known->bytes, encoded.p, encoded.n);
+        sqlite3_set_auxdata(call->ctx, at, known, sqlite3_free);
+    }
+}
+
+static int add_first_part(const struct ee_call *call, int at,
+                          sqlite3_value *arg, struct ee_context *out,
+                          struct ee_error *err)
+{
+    const struct known_part *known = sqlite3_get_auxdata(call->ctx, at);
+    const size_t start = out->end;
+    int rc = EE_OK;
+
+    if (known != NULL) {
+        rc = make_room(call, out, known->n, err);
+        if (rc == EE_OK) {
+            ee_context_add_encoded(out, ee_bytes(known->bytes, known->n));
+        }
+        return rc;
+    }
+    rc = add_part(call, arg, out, err);
+    if (rc == EE_OK && sqlite3_value_type(arg) == SQLITE_TEXT) {
+        remember_part(call, at, ee_bytes(out->buf + start, out->end - start));
+    }
+    return rc;
+}
+
+int ee_call_context(const struct ee_call *call, int first, int argc,
+                    sqlite3_value **argv, struct ee_context *out,
+                    struct ee_error *err)
+{
+    struct ee_conn *conn = call->conn;
+    int rc = ee_conn_scratch(conn, EE_CONTEXT_HEADROOM, err);
+
+    ee_context_init(out, conn->scratch, conn->scratch_size);
+    if (rc == EE_OK && first < argc) {
+        rc = add_first_part(call, first, argv[first], out, err);
+    }
+    for (int i = first + 1; rc == EE_OK && i < argc; i++) {
+        rc = add_part(call, argv[i], out, err);
+    }
+    return rc;
 }
 
 int ee_call_envelope(sqlite3_value *arg, struct ee_bytes *blob,

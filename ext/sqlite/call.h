@@ -15,8 +15,6 @@ struct ee_call {
     bool utf16;
 };
 
-struct ee_call ee_call(sqlite3_context *ctx, const char *function);
-
 /* The moment of the running statement execution (keys/keys.h). */
 uint64_t ee_call_moment(const struct ee_call *call);
 
@@ -43,9 +41,11 @@ int ee_call_text(sqlite3_value *arg, const char *what, struct ee_bytes *out,
 int ee_call_cmks(int argc, sqlite3_value **argv, const char **cmks,
                  struct ee_error *err) EE_CHECKED;
 
-/* The context arguments, encoded into the connection's scratch. */
-int ee_call_context(const struct ee_call *call, int argc, sqlite3_value **argv,
-                    struct ee_context *out, struct ee_error *err) EE_CHECKED;
+/* The context arguments, which are those from `first` on, encoded into the
+ * connection's scratch. */
+int ee_call_context(const struct ee_call *call, int first, int argc,
+                    sqlite3_value **argv, struct ee_context *out,
+                    struct ee_error *err) EE_CHECKED;
 
 /* A BLOB argument that is an envelope. */
 int ee_call_envelope(sqlite3_value *arg, struct ee_bytes *blob,

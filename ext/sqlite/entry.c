@@ -27,46 +27,41 @@ static bool wants_check(const struct ee_binding *b)
            (flags & (SQLITE_INNOCUOUS | EE_READS_NOTHING)) == 0;
 }
 
-static int refuse_privilege(const struct ee_binding *b, sqlite3_context *ctx,
-                            unsigned missing, struct ee_error *err)
+static int refuse_privilege(const struct ee_call *call, unsigned missing,
+                            struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, b->function->name);
     const char *name = ee_privilege_name(missing);
     const int rc = ee_fail(
         err, EE_DENIED, "privilege '%s' was dropped for this connection", name);
 
-    return ee_audit_denied(&b->conn->keys.audit, ee_call_moment(&call), name,
+    return ee_audit_denied(&call->conn->keys.audit, ee_call_moment(call), name,
                            NULL, NULL, rc, err);
-}
-
-/* True when the call may go on; else the error is its result. */
-static bool check_call(const struct ee_binding *binding, sqlite3_context *ctx,
-                       unsigned missing)
-{
-    const struct ee_call call = ee_call(ctx, binding->function->name);
-    struct ee_error err;
-    int rc =
-        missing == 0 ? EE_OK : refuse_privilege(binding, ctx, missing, &err);
-
-    if (rc == EE_OK && wants_check(binding)) {
-        rc = ee_encoding_check(binding->conn, &err);
-    }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-    }
-    return rc == EE_OK;
 }
 
 /* Every call comes through here: a dropped privilege is seen at once. */
 static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_binding *binding = sqlite3_user_data(ctx);
+    const struct ee_call call = {.ctx = ctx,
+                                 .function = binding->function->name,
+                                 .conn = binding->conn,
+                                 .utf16 = binding->utf16};
     const unsigned missing =
         ee_privilege_missing(binding->function->needs, binding->conn->dropped);
+    struct ee_error err;
+    int rc = EE_OK;
 
-    if ((missing == 0 && !wants_check(binding)) ||
-        check_call(binding, ctx, missing)) {
-        binding->function->call(ctx, argc, argv);
+    ee_error_none(&err);
+    if (missing != 0) {
+        rc = refuse_privilege(&call, missing, &err);
+    } else if (wants_check(binding)) {
+        rc = ee_encoding_check(binding->conn, &err);
+    }
+    if (rc == EE_OK) {
+        rc = binding->function->call(&call, argc, argv, &err);
+    }
+    if (rc != EE_OK) {
+        ee_call_fail(&call, &err);
     }
 }
 

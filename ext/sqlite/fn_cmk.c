@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "keys/session.h"
+#include "provider/scheme.h"
 #include "sqlite/call.h"
 #include "sqlite/functions.h"
 
@@ -65,28 +66,25 @@ static const char *text_of(sqlite3_value *arg)
     return (const char *)sqlite3_value_text(arg);
 }
 
-static void fn_create(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_create(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_cmk_create");
-    struct ee_keys *keys = &call.conn->keys;
-    struct ee_error err = {0};
+    struct ee_keys *keys = &call->conn->keys;
     struct cmk cmk;
-    int rc = cmk_name(&call, argv[0], &cmk, &err);
+    int rc = cmk_name(call, argv[0], &cmk, err);
     const char *uri = text_of(argv[0]);
 
     (void)argc;
-    rc = ee_audit_cmk(&keys->audit, "cmk_created", uri, 0, rc, &err);
+    rc = ee_audit_cmk(&keys->audit, "cmk_created", uri, 0, rc, err);
     if (rc == EE_OK) {
         rc = ee_provider_create(&keys->providers, &cmk.uri, &cmk.session.env,
-                                &err);
+                                err);
     }
     cmk_close(&cmk);
-    (void)ee_audit_outcome(&keys->audit, "cmk_create", NULL, uri, rc, &err);
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc == EE_OK) {
+        sqlite3_result_text(call->ctx, uri, -1, SQLITE_TRANSIENT);
     }
-    sqlite3_result_text(ctx, uri, -1, SQLITE_TRANSIENT);
+    return ee_audit_outcome(&keys->audit, "cmk_create", NULL, uri, rc, err);
 }
 
 #define DESCRIPTION_MAX 256
@@ -94,6 +92,7 @@ static void fn_create(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 /* What envelope_cmk_info() tells. */
 struct facts {
     char uri[EE_CMK_URI_MAX]; /* as it is stored with a wrap */
+    const char *provider;
     enum envelope_cmk_state state;
     char description[DESCRIPTION_MAX];
 };
@@ -102,6 +101,7 @@ static int ask(const struct cmk *cmk, struct facts *f, struct ee_error *err)
 {
     int rc = ee_provider_canonical(cmk->p, f->uri, &cmk->uri, err);
 
+    f->provider = ee_scheme_of(&cmk->uri);
     if (rc == EE_OK) {
         rc = ee_provider_state(cmk->p, &f->state, err);
     }
@@ -119,8 +119,7 @@ static void write_member(struct ee_writer *w, const char *name,
     ee_json_string(w, ee_bytes(value, strlen(value)));
 }
 
-static void result_facts(sqlite3_context *ctx, const struct cmk *cmk,
-                         const struct facts *f)
+static void result_facts(sqlite3_context *ctx, const struct facts *f)
 {
     static const char *const states[] = {
         [ENVELOPE_CMK_UNKNOWN] = "unknown",
@@ -132,59 +131,53 @@ static void result_facts(sqlite3_context *ctx, const struct cmk *cmk,
     struct ee_writer w = ee_writer((uint8_t *)json, sizeof json);
 
     write_member(&w, "{\"uri\":", f->uri);
-    write_member(&w, ",\"provider\":", cmk->p->cls->scheme);
+    write_member(&w, ",\"provider\":", f->provider);
     write_member(&w, ",\"state\":", states[f->state]);
     write_member(&w, ",\"description\":", f->description);
     ee_write_u8(&w, '}');
     sqlite3_result_text(ctx, json, (int)w.used, SQLITE_TRANSIENT);
 }
 
-static void fn_info(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_info(const struct ee_call *call, int argc, sqlite3_value **argv,
+                   struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_cmk_info");
-    struct ee_audit *audit = &call.conn->keys.audit;
-    struct ee_error err = {0};
+    struct ee_audit *audit = &call->conn->keys.audit;
     struct facts facts = {.state = ENVELOPE_CMK_UNKNOWN};
     struct cmk cmk;
-    int rc = cmk_open(&call, argv[0], &cmk, &err);
+    int rc = cmk_open(call, argv[0], &cmk, err);
     const char *uri = text_of(argv[0]);
 
     (void)argc;
-    rc = ee_audit_cmk(audit, "cmk_asked", uri, 0, rc, &err);
+    rc = ee_audit_cmk(audit, "cmk_asked", uri, 0, rc, err);
     if (rc == EE_OK) {
-        rc = ask(&cmk, &facts, &err);
+        rc = ask(&cmk, &facts, err);
     }
-    (void)ee_audit_outcome(audit, "cmk_info", NULL, uri, rc, &err);
     if (rc == EE_OK) {
-        result_facts(ctx, &cmk, &facts);
-    } else {
-        ee_call_fail(&call, &err);
+        result_facts(call->ctx, &facts);
     }
     cmk_close(&cmk);
+    return ee_audit_outcome(audit, "cmk_info", NULL, uri, rc, err);
 }
 
-static void fn_rotate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_rotate(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_cmk_rotate");
-    struct ee_audit *audit = &call.conn->keys.audit;
-    struct ee_error err = {0};
+    struct ee_audit *audit = &call->conn->keys.audit;
     uint32_t version = 0;
     struct cmk cmk;
-    int rc = cmk_open(&call, argv[0], &cmk, &err);
+    int rc = cmk_open(call, argv[0], &cmk, err);
     const char *uri = text_of(argv[0]);
 
     (void)argc;
-    rc = ee_audit_cmk(audit, "cmk_rotated", uri, 0, rc, &err);
+    rc = ee_audit_cmk(audit, "cmk_rotated", uri, 0, rc, err);
     if (rc == EE_OK) {
-        rc = ee_provider_rotate(cmk.p, &version, &err);
+        rc = ee_provider_rotate(cmk.p, &version, err);
     }
     cmk_close(&cmk);
-    (void)ee_audit_outcome(audit, "cmk_rotate", NULL, uri, rc, &err);
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-    } else if (version > 0) {
-        sqlite3_result_int64(ctx, version);
+    if (rc == EE_OK && version > 0) {
+        sqlite3_result_int64(call->ctx, version);
     }
+    return ee_audit_outcome(audit, "cmk_rotate", NULL, uri, rc, err);
 }
 
 /* What no key needs is destroyed, while no key can come to need it. */
@@ -207,35 +200,32 @@ static int destroy_unused(const struct ee_call *call, struct ee_provider *p,
     return rc;
 }
 
-static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_destroy(const struct ee_call *call, int argc,
+                      sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_cmk_destroy");
     const sqlite3_int64 version = sqlite3_value_int64(argv[1]);
-    struct ee_error err = {0};
+    struct ee_audit *audit = &call->conn->keys.audit;
     struct cmk cmk = {.p = NULL};
-    struct ee_audit *audit = &call.conn->keys.audit;
     const char *uri = NULL;
     int rc = EE_OK;
 
     (void)argc;
     if (sqlite3_value_type(argv[1]) != SQLITE_INTEGER || version < 1 ||
         version > UINT32_MAX) {
-        rc = ee_fail(&err, EE_MISUSE, "the version must be an INTEGER");
+        rc = ee_fail(err, EE_MISUSE, "the version must be an INTEGER");
     }
     if (rc == EE_OK) {
-        rc = cmk_open(&call, argv[0], &cmk, &err);
+        rc = cmk_open(call, argv[0], &cmk, err);
     }
     uri = text_of(argv[0]);
     if (rc == EE_OK) {
-        rc = destroy_unused(&call, cmk.p, uri, (uint32_t)version, &err);
+        rc = destroy_unused(call, cmk.p, uri, (uint32_t)version, err);
     }
     cmk_close(&cmk);
-    (void)ee_audit_outcome(audit, "cmk_destroy", NULL, uri, rc, &err);
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc == EE_OK) {
+        sqlite3_result_int64(call->ctx, version);
     }
-    sqlite3_result_int64(ctx, version);
+    return ee_audit_outcome(audit, "cmk_destroy", NULL, uri, rc, err);
 }
 
 const struct ee_function ee_cmk_functions[] = {

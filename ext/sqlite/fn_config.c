@@ -183,7 +183,7 @@ static int look_for(void *arg, const struct ee_setting *s, struct ee_error *err)
     return EE_OK;
 }
 
-static int configure(const struct ee_call *call, int argc, sqlite3_value **argv,
+static int fn_config(const struct ee_call *call, int argc, sqlite3_value **argv,
                      struct ee_error *err)
 {
     struct search search = {NULL, NULL};
@@ -214,16 +214,6 @@ static int configure(const struct ee_call *call, int argc, sqlite3_value **argv,
                             SQLITE_TRANSIENT);
     }
     return rc;
-}
-
-static void fn_config(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    const struct ee_call call = ee_call(ctx, "envelope_config");
-    struct ee_error err = {0};
-
-    if (configure(&call, argc, argv, &err) != EE_OK) {
-        ee_call_fail(&call, &err);
-    }
 }
 
 /* ---- the list ---- */
@@ -263,24 +253,23 @@ static int add_to_list(void *arg, const struct ee_setting *s,
     return EE_OK;
 }
 
-static void fn_list(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_list(const struct ee_call *call, int argc, sqlite3_value **argv,
+                   struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_config");
-    struct list list = {call.conn, sqlite3_str_new(call.conn->db)};
-    struct ee_error err = {0};
+    struct list list = {call->conn, sqlite3_str_new(call->conn->db)};
     char *text = NULL;
 
     (void)argc;
     (void)argv;
     sqlite3_str_appendall(list.json, "{");
-    (void)each_setting(add_to_list, &list, &err);
+    (void)each_setting(add_to_list, &list, err);
     sqlite3_str_appendall(list.json, "}");
     text = sqlite3_str_finish(list.json);
     if (text == NULL) {
-        sqlite3_result_error_nomem(ctx);
-        return;
+        return ee_fail(err, EE_NOMEM, "out of memory");
     }
-    sqlite3_result_text(ctx, text, -1, sqlite3_free);
+    sqlite3_result_text(call->ctx, text, -1, sqlite3_free);
+    return EE_OK;
 }
 
 const struct ee_function ee_config_functions[] = {

@@ -55,25 +55,26 @@ static int drop(struct ee_conn *conn, sqlite3_value *arg, struct ee_error *err)
 }
 
 /* Returns what is left. */
-static void fn_drop(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_drop(const struct ee_call *call, int argc, sqlite3_value **argv,
+                   struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_drop");
-    struct ee_error err = {0};
     char left[64] = "";
     size_t n = 0;
 
-    if (argc == 1 && drop(call.conn, argv[0], &err) != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    const int rc = argc == 1 ? drop(call->conn, argv[0], err) : EE_OK;
+
+    if (rc != EE_OK) {
+        return rc;
     }
     for (size_t i = 0; i < PRIVILEGE_COUNT; i++) {
-        if ((call.conn->dropped & privileges[i].bit) == 0) {
+        if ((call->conn->dropped & privileges[i].bit) == 0) {
             (void)sqlite3_snprintf((int)(sizeof left - n), left + n, "%s%s",
                                    n > 0 ? " " : "", privileges[i].name);
             n = strlen(left);
         }
     }
-    sqlite3_result_text(ctx, left, -1, SQLITE_TRANSIENT);
+    sqlite3_result_text(call->ctx, left, -1, SQLITE_TRANSIENT);
+    return EE_OK;
 }
 
 const struct ee_function ee_drop_functions[] = {

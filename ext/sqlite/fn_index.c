@@ -8,23 +8,19 @@
 #include "sqlite/functions.h"
 #include "sqlite/seal.h"
 
-static void fn_seal_indexed(sqlite3_context *ctx, int argc,
-                            sqlite3_value **argv)
+static int fn_seal_indexed(const struct ee_call *call, int argc,
+                           sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_seal_indexed");
-    struct ee_error err = {0};
     int rc = EE_OK;
 
     if (argc < 3) {
-        rc = ee_fail(&err, EE_MISUSE,
+        rc = ee_fail(err, EE_MISUSE,
                      "wrong number of arguments: envelope_seal_indexed(value, "
                      "key, scope [, context...])");
-    } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
-        rc = ee_seal_arguments(&call, argc, argv, true, &err);
+    } else {
+        rc = ee_seal_arguments(call, argc, argv, true, err);
     }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-    }
+    return rc;
 }
 
 /* Searching opens nothing, but the key must be one that may. */
@@ -40,32 +36,31 @@ static int search_key(const struct ee_call *call, sqlite3_value **argv,
                : rc;
 }
 
-static void fn_blind_index(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_blind_index(const struct ee_call *call, int argc,
+                          sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_blind_index");
     struct ee_key_entry *key = NULL;
-    struct ee_error err = {0};
     struct ee_value value;
     uint8_t index[EE_INDEX_BYTES];
     int rc = EE_OK;
 
     (void)argc;
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
-        return;
+        return EE_OK;
     }
-    rc = search_key(&call, argv, &key, &err);
+    rc = search_key(call, argv, &key, err);
     if (rc == EE_OK) {
-        rc = ee_call_value(&call, argv[0], &value, &err);
+        rc = ee_call_value(call, argv[0], &value, err);
     }
     if (rc == EE_OK) {
-        rc = ee_index_arguments(&call, key, &value, argv[2], index, &err);
+        rc = ee_index_arguments(call, key, &value, argv, index, err);
         ee_value_wipe(&value);
     }
     if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+        return rc;
     }
-    sqlite3_result_blob(ctx, index, sizeof index, SQLITE_TRANSIENT);
+    sqlite3_result_blob(call->ctx, index, sizeof index, SQLITE_TRANSIENT);
+    return EE_OK;
 }
 
 const struct ee_function ee_index_functions[] = {

@@ -10,46 +10,49 @@
 
 #define EE_VERSION_TEXT "0.1.0"
 
-static void fn_is_sealed(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_is_sealed(const struct ee_call *call, int argc,
+                        sqlite3_value **argv, struct ee_error *err)
 {
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err = {0};
 
     (void)argc;
-    sqlite3_result_int(ctx,
-                       ee_call_envelope(argv[0], &blob, &e, &err) == EE_OK);
+    sqlite3_result_int(call->ctx,
+                       ee_call_envelope(argv[0], &blob, &e, err) == EE_OK);
+    return EE_OK;
 }
 
-static void fn_key_id(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_key_id(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_key_id");
     char hex[2 * EE_KEY_ID_BYTES + 1];
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err = {0};
+    int rc = EE_OK;
 
     (void)argc;
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
-        return;
+        return EE_OK;
     }
-    if (ee_call_envelope(argv[0], &blob, &e, &err) != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    rc = ee_call_envelope(argv[0], &blob, &e, err);
+    if (rc != EE_OK) {
+        return rc;
     }
     ee_hex(hex, ee_bytes(e.key_id, EE_KEY_ID_BYTES));
-    sqlite3_result_text(ctx, hex, -1, SQLITE_TRANSIENT);
+    sqlite3_result_text(call->ctx, hex, -1, SQLITE_TRANSIENT);
+    return EE_OK;
 }
 
-static void result_json(sqlite3_context *ctx, sqlite3_str *json)
+static int result_json(const struct ee_call *call, sqlite3_str *json,
+                       struct ee_error *err)
 {
     char *text = sqlite3_str_finish(json);
 
     if (text == NULL) {
-        sqlite3_result_error_nomem(ctx);
-        return;
+        return ee_fail(err, EE_NOMEM, "out of memory");
     }
-    sqlite3_result_text(ctx, text, -1, sqlite3_free);
+    sqlite3_result_text(call->ctx, text, -1, sqlite3_free);
+    return EE_OK;
 }
 
 static const char *json_bool(bool yes)
@@ -76,26 +79,26 @@ static void append_key(sqlite3_str *json, struct ee_keys *keys,
     }
 }
 
-static void fn_info(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_info(const struct ee_call *call, int argc, sqlite3_value **argv,
+                   struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_info");
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err = {0};
     sqlite3_str *json = NULL;
+    int rc = EE_OK;
 
     (void)argc;
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
-        return;
+        return EE_OK;
     }
-    if (ee_call_envelope(argv[0], &blob, &e, &err) != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    rc = ee_call_envelope(argv[0], &blob, &e, err);
+    if (rc != EE_OK) {
+        return rc;
     }
-    json = sqlite3_str_new(call.conn->db);
+    json = sqlite3_str_new(call->conn->db);
     sqlite3_str_appendf(json, "{\"format\":%d,\"suite\":\"%s\"", EE_VERSION,
                         ee_suite_by_id(e.suite)->name);
-    append_key(json, &call.conn->keys, e.key_id);
+    append_key(json, &call->conn->keys, e.key_id);
     sqlite3_str_appendf(
         json,
         ",\"blind_index\":%s,\"embedded_record\":%s,\"padded\":%s,"
@@ -104,14 +107,17 @@ static void fn_info(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         json_bool((e.flags & EE_FLAG_RECORD) != 0),
         json_bool((e.flags & EE_FLAG_PADDED) != 0), (long long)blob.n,
         (long long)(e.data.n - EE_DATA_OVERHEAD));
-    result_json(ctx, json);
+    return result_json(call, json, err);
 }
 
-static void fn_version(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_version(const struct ee_call *call, int argc,
+                      sqlite3_value **argv, struct ee_error *err)
 {
     (void)argc;
     (void)argv;
-    sqlite3_result_text(ctx, EE_VERSION_TEXT, -1, SQLITE_STATIC);
+    (void)err;
+    sqlite3_result_text(call->ctx, EE_VERSION_TEXT, -1, SQLITE_STATIC);
+    return EE_OK;
 }
 
 static void append_memory(sqlite3_str *json)
@@ -137,20 +143,19 @@ static void append_providers(sqlite3_str *json, const struct ee_providers *r)
     }
 }
 
-static void fn_debug(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_debug(const struct ee_call *call, int argc, sqlite3_value **argv,
+                    struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_debug");
-    struct ee_error err = {0};
     sqlite3_str *json = NULL;
+    /* the libraries know their CPU once they are set up */
+    int rc = ee_keys_ready(&call->conn->keys, err);
 
     (void)argc;
     (void)argv;
-    /* the libraries know their CPU once they are set up */
-    if (ee_keys_ready(&call.conn->keys, &err) != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc != EE_OK) {
+        return rc;
     }
-    json = sqlite3_str_new(call.conn->db);
+    json = sqlite3_str_new(call->conn->db);
     sqlite3_str_appendf(json,
                         "{\"version\":\"%s\",\"sqlite\":\"%s\","
                         "\"libsodium\":\"%s\",\"openssl\":\"%s\","
@@ -160,12 +165,12 @@ static void fn_debug(sqlite3_context *ctx, int argc, sqlite3_value **argv)
                         ee_sodium_version(), ee_ossl_version(),
                         json_bool(ee_aes_instructions()), ee_suite_aes.name,
                         ee_suite_chacha.name);
-    append_providers(json, &call.conn->keys.providers);
+    append_providers(json, &call->conn->keys.providers);
     sqlite3_str_appendf(json, "],\"keys_cached\":%lld",
-                        (long long)call.conn->keys.cache.count);
+                        (long long)call->conn->keys.cache.count);
     append_memory(json);
     sqlite3_str_appendall(json, "}");
-    result_json(ctx, json);
+    return result_json(call, json, err);
 }
 
 /* The first two read nothing but their argument. envelope_info() reads the

@@ -110,68 +110,62 @@ static int create(const struct ee_call *call, int argc, sqlite3_value **argv,
     return rc;
 }
 
-static void fn_create(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_create(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_key_create");
     uint8_t key_id[EE_KEY_ID_BYTES];
-    struct ee_error err = {0};
     int rc = EE_OK;
 
     if (argc < 1) {
-        rc = ee_fail(&err, EE_MISUSE,
+        rc = ee_fail(err, EE_MISUSE,
                      "wrong number of arguments: envelope_key_create(name [, "
                      "cmk_uri...])");
     } else {
-        rc = create(&call, argc, argv, key_id, &err);
+        rc = create(call, argc, argv, key_id, err);
     }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc == EE_OK) {
+        result_key_id(call->ctx, key_id);
     }
-    result_key_id(ctx, key_id);
+    return rc;
 }
 
-static void fn_rotate(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_rotate(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_key_rotate");
     uint8_t key_id[EE_KEY_ID_BYTES];
     struct ee_bytes name;
-    struct ee_error err = {0};
-    int rc = ee_call_text(argv[0], "the key name", &name, &err);
+    int rc = ee_call_text(argv[0], "the key name", &name, err);
 
     (void)argc;
     if (rc == EE_OK) {
-        rc = ee_keys_rotate(&call.conn->keys, (const char *)name.p, name.n,
-                            key_id, &err);
+        rc = ee_keys_rotate(&call->conn->keys, (const char *)name.p, name.n,
+                            key_id, err);
     }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc == EE_OK) {
+        result_key_id(call->ctx, key_id);
     }
-    result_key_id(ctx, key_id);
+    return rc;
 }
 
-static void fn_set_state(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_set_state(const struct ee_call *call, int argc,
+                        sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_key_set_state");
     struct ee_bytes name;
     struct ee_bytes state;
-    struct ee_error err = {0};
-    int rc = ee_call_text(argv[0], "the key name", &name, &err);
+    int rc = ee_call_text(argv[0], "the key name", &name, err);
 
     (void)argc;
     if (rc == EE_OK) {
-        rc = ee_call_text(argv[1], "the state", &state, &err);
+        rc = ee_call_text(argv[1], "the state", &state, err);
     }
     if (rc == EE_OK) {
-        rc = ee_keys_set_state(&call.conn->keys, (const char *)name.p, name.n,
-                               ee_state_by_name((const char *)state.p), &err);
+        rc = ee_keys_set_state(&call->conn->keys, (const char *)name.p, name.n,
+                               ee_state_by_name((const char *)state.p), err);
     }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc == EE_OK) {
+        sqlite3_result_value(call->ctx, argv[1]);
     }
-    sqlite3_result_value(ctx, argv[1]);
+    return rc;
 }
 
 /* May this call rotate? Not inside a transaction: that is the application's,
@@ -205,31 +199,29 @@ static int rotate_due(const struct ee_call *call, struct ee_bytes name,
 
 /* Loads every version of the key that may open, so that no provider is called
  * inside the write transaction that follows. */
-static void fn_open_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_open_key(const struct ee_call *call, int argc,
+                       sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_key_open");
     struct ee_key_entry *key = NULL;
     struct ee_bytes name;
-    struct ee_error err = {0};
     bool due = false;
-    int rc = ee_call_text(argv[0], "the key name", &name, &err);
+    int rc = ee_call_text(argv[0], "the key name", &name, err);
 
     (void)argc;
     if (rc == EE_OK) {
-        rc = ee_keys_warm(&call.conn->keys, (const char *)name.p, name.n,
-                          ee_call_moment(&call), &key, &err);
+        rc = ee_keys_warm(&call->conn->keys, (const char *)name.p, name.n,
+                          ee_call_moment(call), &key, err);
     }
-    if (rc == EE_OK && may_rotate(&call, key)) {
-        rc = ee_keys_is_due(&call.conn->keys, key, &due, &err);
+    if (rc == EE_OK && may_rotate(call, key)) {
+        rc = ee_keys_is_due(&call->conn->keys, key, &due, err);
     }
     if (rc == EE_OK && due) {
-        rc = rotate_due(&call, name, &key, &err);
+        rc = rotate_due(call, name, &key, err);
     }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc == EE_OK) {
+        result_key_id(call->ctx, key->kek->key_id);
     }
-    result_key_id(ctx, key->kek->key_id);
+    return rc;
 }
 
 const struct ee_function ee_key_functions[] = {

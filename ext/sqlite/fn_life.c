@@ -23,25 +23,23 @@ static int rewrap(const struct ee_call *call, int argc, sqlite3_value **argv,
     return rc;
 }
 
-static void fn_rewrap(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_rewrap(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_key_rewrap");
-    struct ee_error err = {0};
     int count = 0;
     int rc = EE_OK;
 
     if (argc < 1) {
-        rc = ee_fail(&err, EE_MISUSE,
+        rc = ee_fail(err, EE_MISUSE,
                      "wrong number of arguments: envelope_key_rewrap(name [, "
                      "cmk_uri...])");
     } else {
-        rc = rewrap(&call, argc, argv, &count, &err);
+        rc = rewrap(call, argc, argv, &count, err);
     }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc == EE_OK) {
+        sqlite3_result_int(call->ctx, count);
     }
-    sqlite3_result_int(ctx, count);
+    return rc;
 }
 
 /* The same text twice: a slip of the hand destroys nothing. */
@@ -84,24 +82,22 @@ static const char *outcome(enum ee_leftover left)
     }
 }
 
-static void fn_destroy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_destroy(const struct ee_call *call, int argc,
+                      sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_key_destroy");
     enum ee_leftover left = EE_LEFT_NOTHING;
-    struct ee_bytes name;
-    struct ee_error err = {0};
-    int rc = name_twice(argv, &name, &err);
+    struct ee_bytes name = {NULL, 0};
+    int rc = name_twice(argv, &name, err);
 
     (void)argc;
     if (rc == EE_OK) {
-        rc = ee_keys_destroy(&call.conn->keys, (const char *)name.p, name.n,
-                             &left, &err);
+        rc = ee_keys_destroy(&call->conn->keys, (const char *)name.p, name.n,
+                             &left, err);
     }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    if (rc == EE_OK) {
+        sqlite3_result_text(call->ctx, outcome(left), -1, SQLITE_STATIC);
     }
-    sqlite3_result_text(ctx, outcome(left), -1, SQLITE_STATIC);
+    return rc;
 }
 
 const struct ee_function ee_life_functions[] = {

@@ -116,17 +116,17 @@ static int set_policy(const struct ee_call *call, sqlite3_value **argv,
                : rc;
 }
 
-static void fn_set_policy(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_set_policy(const struct ee_call *call, int argc,
+                         sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_key_set_policy");
-    struct ee_error err = {0};
 
     (void)argc;
-    if (set_policy(&call, argv, &err) != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+    const int rc = set_policy(call, argv, err);
+
+    if (rc == EE_OK) {
+        sqlite3_result_value(call->ctx, argv[2]);
     }
-    sqlite3_result_value(ctx, argv[2]);
+    return rc;
 }
 
 const struct ee_function ee_policy_functions[] = {

@@ -94,12 +94,12 @@ static int open_and_seal(const struct ee_call *call, const struct source *from,
     uint8_t *scratch = NULL; /* secret: wiped when given back */
     int rc = EE_OK;
 
-    if (e->index != NULL && argc == 0) {
+    if (e->index != NULL && argc <= EE_CONTEXT_ARGUMENT) {
         return ee_fail(err, EE_MISUSE,
                        "this envelope has a blind index: its context begins "
                        "with the scope");
     }
-    rc = ee_call_context(call, argc, argv, &context, err);
+    rc = ee_call_context(call, EE_CONTEXT_ARGUMENT, argc, argv, &context, err);
     if (rc != EE_OK) {
         return rc;
     }
@@ -135,7 +135,7 @@ static int reseal(const struct ee_call *call, const struct ee_envelope *e,
         return rc;
     }
     source = (struct source){from->kek, from};
-    return open_and_seal(call, &source, to, e, argc - 2, argv + 2, err);
+    return open_and_seal(call, &source, to, e, argc, argv, err);
 }
 
 static int import(const struct ee_call *call, const struct ee_envelope *e,
@@ -158,7 +158,7 @@ static int import(const struct ee_call *call, const struct ee_envelope *e,
         return rc;
     }
     source.kek = key->kek;
-    return open_and_seal(call, &source, to, e, argc - 2, argv + 2, err);
+    return open_and_seal(call, &source, to, e, argc, argv, err);
 }
 
 static int export(const struct ee_call *call, const struct ee_envelope *e,
@@ -203,63 +203,46 @@ typedef int work(const struct ee_call *call, const struct ee_envelope *e,
                  int argc, sqlite3_value **argv, struct ee_error *err);
 
 /* NULL stays NULL: FORMAT R11. Else argv[0] is an envelope to work on. */
-static void run(sqlite3_context *ctx, const char *function, work *do_work,
-                int argc, sqlite3_value **argv)
+static int run(const struct ee_call *call, work *do_work, int argc,
+               sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, function);
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err = {0};
     int rc = EE_OK;
 
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
-        return;
+        return EE_OK;
     }
-    rc = ee_call_envelope(argv[0], &blob, &e, &err);
-    if (rc == EE_OK) {
-        rc = do_work(&call, &e, argc, argv, &err);
-    }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-    }
+    rc = ee_call_envelope(argv[0], &blob, &e, err);
+    return rc == EE_OK ? do_work(call, &e, argc, argv, err) : rc;
 }
 
-static void fail_usage(sqlite3_context *ctx, const char *function)
+static int run_with_key(const struct ee_call *call, work *do_work, int argc,
+                        sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, function);
-    struct ee_error err = {0};
-
-    (void)ee_fail(&err, EE_MISUSE,
-                  "wrong number of arguments: %s(blob, key [, context...])",
-                  function);
-    ee_call_fail(&call, &err);
+    return argc >= 2 ? run(call, do_work, argc, argv, err)
+                     : ee_fail(err, EE_MISUSE,
+                               "wrong number of arguments: %s(blob, key [, "
+                               "context...])",
+                               call->function);
 }
 
-static void fn_reseal(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_reseal(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    static const char name[] = "envelope_reseal";
-
-    if (argc < 2) {
-        fail_usage(ctx, name);
-    } else {
-        run(ctx, name, reseal, argc, argv);
-    }
+    return run_with_key(call, reseal, argc, argv, err);
 }
 
-static void fn_import(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_import(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    static const char name[] = "envelope_import";
-
-    if (argc < 2) {
-        fail_usage(ctx, name);
-    } else {
-        run(ctx, name, import, argc, argv);
-    }
+    return run_with_key(call, import, argc, argv, err);
 }
 
-static void fn_export(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_export(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    run(ctx, "envelope_export", export, argc, argv);
+    return run(call, export, argc, argv, err);
 }
 
 const struct ee_function ee_portable_functions[] = {

@@ -8,22 +8,20 @@
 
 /* SQL cannot make the pointer, so no statement that somebody planted gets
  * anywhere with this. */
-static void fn_registry(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_registry(const struct ee_call *call, int argc,
+                       sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_provider_registry");
     struct envelope_provider_registry **out =
         sqlite3_value_pointer(argv[0], ENVELOPE_REGISTRY_POINTER);
-    struct ee_error err;
 
     (void)argc;
     if (out == NULL) {
-        (void)ee_fail(&err, EE_MISUSE,
-                      "this is for extensions in C that bring a provider: "
-                      "sqlite3_bind_pointer(), see envelope_provider.h");
-        ee_call_fail(&call, &err);
-        return;
+        return ee_fail(err, EE_MISUSE,
+                       "this is for extensions in C that bring a provider: "
+                       "sqlite3_bind_pointer(), see envelope_provider.h");
     }
-    *out = &call.conn->keys.providers.api;
+    *out = &call->conn->keys.providers.api;
+    return EE_OK;
 }
 
 const struct ee_function ee_provider_functions[] = {

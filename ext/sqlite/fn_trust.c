@@ -55,29 +55,27 @@ const struct ee_setting ee_trust_settings[] = {
 };
 
 /* What to put into the setting pin for a key as it is now, verified. */
-static void fn_key_pin(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_key_pin(const struct ee_call *call, int argc,
+                      sqlite3_value **argv, struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_key_pin");
     char hex[2 * EE_NAME_ID_BYTES + 1];
     uint8_t id[EE_NAME_ID_BYTES];
     struct ee_key_entry *key = NULL;
     struct ee_bytes name;
-    struct ee_error err = {0};
     char *text = NULL;
-    int rc = ee_call_text(argv[0], "the key name", &name, &err);
+    int rc = ee_call_text(argv[0], "the key name", &name, err);
 
     (void)argc;
     if (rc == EE_OK && memchr(name.p, '=', name.n) != NULL) {
-        rc = ee_fail(&err, EE_MISUSE,
+        rc = ee_fail(err, EE_MISUSE,
                      "a key whose name holds '=' cannot be pinned");
     }
     if (rc == EE_OK) {
-        rc = ee_keys_for_change(&call.conn->keys, (const char *)name.p, name.n,
-                                &key, &err);
+        rc = ee_keys_for_change(&call->conn->keys, (const char *)name.p, name.n,
+                                &key, err);
     }
     if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-        return;
+        return rc;
     }
     ee_kek_name_id(id, key->kek);
     ee_hex(hex, ee_bytes(id, sizeof id));
@@ -85,10 +83,10 @@ static void fn_key_pin(sqlite3_context *ctx, int argc, sqlite3_value **argv)
                            (unsigned long long)key->manifest.generation);
     ee_cache_unpin(key);
     if (text == NULL) {
-        sqlite3_result_error_nomem(ctx);
-        return;
+        return ee_fail(err, EE_NOMEM, "out of memory");
     }
-    sqlite3_result_text(ctx, text, -1, sqlite3_free);
+    sqlite3_result_text(call->ctx, text, -1, sqlite3_free);
+    return EE_OK;
 }
 
 const struct ee_function ee_trust_functions[] = {

@@ -18,21 +18,17 @@ static int fail_arguments(const char *usage, struct ee_error *err)
     return ee_fail(err, EE_MISUSE, "wrong number of arguments: %s", usage);
 }
 
-static void fn_seal(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_seal(const struct ee_call *call, int argc, sqlite3_value **argv,
+                   struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_seal");
-    struct ee_error err;
     int rc = EE_OK;
 
-    ee_error_none(&err);
     if (argc < 2) {
-        rc = fail_arguments("envelope_seal(value, key [, context...])", &err);
-    } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
-        rc = ee_seal_arguments(&call, argc, argv, false, &err);
-    } /* else NULL stays NULL: FORMAT R11 */
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
+        rc = fail_arguments("envelope_seal(value, key [, context...])", err);
+    } else {
+        rc = ee_seal_arguments(call, argc, argv, false, err);
     }
+    return rc;
 }
 
 static int open_envelope(const struct ee_call *call,
@@ -47,7 +43,7 @@ static int open_envelope(const struct ee_call *call,
     int rc = ee_call_key_of(call, e, &key, err);
 
     if (rc == EE_OK) {
-        rc = ee_call_context(call, argc, argv, &context, err);
+        rc = ee_call_context(call, 1, argc, argv, &context, err);
     }
     if (rc != EE_OK) {
         return rc;
@@ -66,26 +62,22 @@ static int open_envelope(const struct ee_call *call,
     return EE_OK;
 }
 
-static void fn_open(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_open(const struct ee_call *call, int argc, sqlite3_value **argv,
+                   struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_open");
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err;
     int rc = EE_OK;
 
-    ee_error_none(&err);
     if (argc < 1) {
-        rc = fail_arguments("envelope_open(blob [, context...])", &err);
+        rc = fail_arguments("envelope_open(blob [, context...])", err);
     } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
-        rc = ee_call_envelope(argv[0], &blob, &e, &err);
+        rc = ee_call_envelope(argv[0], &blob, &e, err);
         if (rc == EE_OK) {
-            rc = open_envelope(&call, &e, argc - 1, argv + 1, &err);
+            rc = open_envelope(call, &e, argc, argv, err);
         }
     }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-    }
+    return rc;
 }
 
 /* The KEK to wrap under: the named key's, or the current one of the name that
@@ -156,27 +148,23 @@ static int rewrap_envelope(const struct ee_call *call,
     return ee_call_fail_auth(from, err);
 }
 
-static void fn_rewrap(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static int fn_rewrap(const struct ee_call *call, int argc, sqlite3_value **argv,
+                     struct ee_error *err)
 {
-    const struct ee_call call = ee_call(ctx, "envelope_rewrap");
     struct ee_envelope e;
     struct ee_bytes blob;
-    struct ee_error err;
     int rc = EE_OK;
 
-    ee_error_none(&err);
     if (argc < 1 || argc > 2) {
-        rc = fail_arguments("envelope_rewrap(blob [, key])", &err);
+        rc = fail_arguments("envelope_rewrap(blob [, key])", err);
     } else if (sqlite3_value_type(argv[0]) != SQLITE_NULL) {
-        rc = ee_call_envelope(argv[0], &blob, &e, &err);
+        rc = ee_call_envelope(argv[0], &blob, &e, err);
         if (rc == EE_OK) {
-            rc = rewrap_envelope(&call, &e, blob, argc == 2 ? argv[1] : NULL,
-                                 &err);
+            rc = rewrap_envelope(call, &e, blob, argc == 2 ? argv[1] : NULL,
+                                 err);
         }
     }
-    if (rc != EE_OK) {
-        ee_call_fail(&call, &err);
-    }
+    return rc;
 }
 
 const struct ee_function ee_value_functions[] = {

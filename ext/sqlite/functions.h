@@ -8,7 +8,7 @@
 #ifndef EE_SQLITE_FUNCTIONS_H
 #define EE_SQLITE_FUNCTIONS_H
 
-#include "sqlite/conn.h"
+#include "sqlite/call.h"
 #include "sqlite/privilege.h"
 
 /* Does not touch the database, so it may run before the schema was read (and
@@ -19,7 +19,10 @@ struct ee_function {
     const char *name;
     int arguments; /* -1: any number, the function checks */
     int flags;     /* besides the encoding; EE_READS_NOTHING or SQLite's */
-    void (*call)(sqlite3_context *ctx, int argc, sqlite3_value **argv);
+    /* EE_OK, with the result set where it is not NULL; else err is the
+     * result. */
+    int (*call)(const struct ee_call *call, int argc, sqlite3_value **argv,
+                struct ee_error *err);
     unsigned needs; /* bits of privilege.h */
 };
 

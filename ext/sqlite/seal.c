@@ -9,8 +9,6 @@
 /* What a key name that is a constant of the statement led to, so that not
  * each row reads and looks up its text. SQLite keeps it at the argument for as
  * long as the argument stays the same. */
-#define KEY_ARGUMENT 1
-
 struct known_key {
     uint64_t moment;
     struct ee_name_hint hint;
@@ -31,7 +29,7 @@ static void remember_key(const struct ee_call *call, struct ee_bytes name,
     known->moment = ee_call_moment(call);
     known->hint = ee_cache_hint(&keys->cache, (const char *)name.p, name.n);
     if (is_new) {
-        sqlite3_set_auxdata(call->ctx, KEY_ARGUMENT, known, sqlite3_free);
+        sqlite3_set_auxdata(call->ctx, EE_KEY_ARGUMENT, known, sqlite3_free);
     }
 }
 
@@ -40,7 +38,7 @@ static int find_key(const struct ee_call *call, sqlite3_value **argv,
                     struct ee_error *err)
 {
     struct ee_bytes name;
-    int rc = ee_call_text(argv[KEY_ARGUMENT], "the key name", &name, err);
+    int rc = ee_call_text(argv[EE_KEY_ARGUMENT], "the key name", &name, err);
 
     if (rc == EE_OK) {
         rc = ee_keys_for_seal(&call->conn->keys, (const char *)name.p, name.n,
@@ -55,7 +53,7 @@ static int find_key(const struct ee_call *call, sqlite3_value **argv,
 int ee_seal_key(const struct ee_call *call, sqlite3_value **argv,
                 struct ee_key_entry **out, struct ee_error *err)
 {
-    struct known_key *known = sqlite3_get_auxdata(call->ctx, KEY_ARGUMENT);
+    struct known_key *known = sqlite3_get_auxdata(call->ctx, EE_KEY_ARGUMENT);
     int rc = EE_KEY_UNKNOWN;
 
     if (known != NULL) {
@@ -68,11 +66,12 @@ int ee_seal_key(const struct ee_call *call, sqlite3_value **argv,
 /* The scope goes through the connection's scratch: it is one context part. */
 int ee_index_arguments(const struct ee_call *call,
                        const struct ee_key_entry *key,
-                       const struct ee_value *value, sqlite3_value *scope,
+                       const struct ee_value *value, sqlite3_value **argv,
                        uint8_t *out, struct ee_error *err)
 {
     struct ee_context context;
-    int rc = ee_call_context(call, 1, &scope, &context, err);
+    int rc = ee_call_context(call, EE_CONTEXT_ARGUMENT, EE_CONTEXT_ARGUMENT + 1,
+                             argv, &context, err);
 
     if (rc == EE_OK) {
         ee_blind_index(out, key->kek,
@@ -122,19 +121,18 @@ int ee_seal_arguments(const struct ee_call *call, int argc,
     struct ee_context encoded;
     struct ee_value v; /* a number is secret: wiped at the end */
     uint8_t index[EE_INDEX_BYTES];
-    int rc = ee_seal_key(call, argv, &key, err);
+    int rc = ee_call_value(call, argv[0], &v, err);
 
-    if (rc == EE_OK) {
-        rc = ee_call_value(call, argv[0], &v, err);
-    }
-    if (rc != EE_OK) {
+    if (rc != EE_OK || v.type == EE_NULL) {
         return rc;
     }
-    if (indexed) {
-        rc = ee_index_arguments(call, key, &v, argv[2], index, err);
+    rc = ee_seal_key(call, argv, &key, err);
+    if (rc == EE_OK && indexed) {
+        rc = ee_index_arguments(call, key, &v, argv, index, err);
     }
     if (rc == EE_OK) {
-        rc = ee_call_context(call, argc - 2, argv + 2, &encoded, err);
+        rc = ee_call_context(call, EE_CONTEXT_ARGUMENT, argc, argv, &encoded,
+                             err);
     }
     if (rc == EE_OK) {
         rc = ee_seal_result(call, key, &v, &encoded, flags,

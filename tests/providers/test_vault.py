@@ -3,42 +3,63 @@
 """vault: URIs against a real OpenBao server, with TLS and a policy that allows
 to encrypt and decrypt with one key, and nothing else."""
 
+import base64
+import json
 import os
+import re
 import threading
 import time
 import unittest
 
 import contract
-from support import CANARY, scaled
+import servers
+import sqlscript
+import stub
+from support import CANARY, EXTENSION
 from vault import VaultTest, numbers
 
 
-class Contract(contract.Contract, VaultTest):
+class Vault(VaultTest, contract.Contract):
     """What every provider keeps."""
 
-    def cmk(self, name="one"):
-        keys = self.__dict__.setdefault("cmks", {})
-        if name not in keys:
-            keys[name] = self.new_key()
-            self.use_token(self.new_token(*keys.values()))
-        return self.uri_of(keys[name])
+    says = {"disable": "deleted", "destroy": "no such Transit key",
+            "deny": "denied permission", "cut": "cannot reach",
+            "stall": "in time"}
+    states = {"enabled"}
 
-    def key_of(self, uri):
-        return uri.rpartition("/")[2]
+    def setUp(self):
+        super().setUp()
+        self.names = {}
+        self.is_cut = None
+
+    def cmk(self, name="one"):
+        if name not in self.names:
+            self.names[name] = self.new_key()
+            self.use_token(self.new_token(*self.names.values(),
+                                          more=self.administration()))
+        return self.uri_of(self.names[name], host="localhost")
+
+    def administration(self):
+        """For envelope_cmk_info() and envelope_cmk_rotate()."""
+        return "".join(
+            'path "transit/keys/%s" { capabilities = ["read"] }\n'
+            'path "transit/keys/%s/rotate" { capabilities = ["update"] }\n'
+            % (key, key) for key in self.names.values())
+
+    def path_of(self, uri):
+        return "transit/keys/" + uri.rpartition("/")[2]
 
     def rotate(self, uri):
-        self.bao.call("POST", "transit/keys/%s/rotate" % self.key_of(uri), {})
+        self.bao.call("POST", self.path_of(uri) + "/rotate", {})
 
     def disable(self, uri):
-        self.bao.call("DELETE",
-                      "transit/keys/%s/soft-delete" % self.key_of(uri))
+        self.bao.call("DELETE", self.path_of(uri) + "/soft-delete")
 
     def enable(self, uri):
-        self.bao.call("POST", "transit/keys/%s/soft-delete-restore"
-                      % self.key_of(uri), {})
+        self.bao.call("POST", self.path_of(uri) + "/soft-delete-restore", {})
 
     def destroy(self, uri):
-        path = "transit/keys/" + self.key_of(uri)
+        path = self.path_of(uri)
         self.bao.call("POST", path + "/config", {"deletion_allowed": True})
         self.bao.call("DELETE", path)
 
@@ -51,25 +72,35 @@ class Contract(contract.Contract, VaultTest):
 
     def cut(self):
         self.bao.server.halt()
-        self.addCleanup(self.restore)
         self.is_cut = True
+        self.addCleanup(self.restore)
 
     def stall(self):
         self.bao.server.pause()
-        self.addCleanup(self.restore)
         self.is_cut = False
+        self.addCleanup(self.restore)
 
     def restore(self):
-        if self.is_cut:
+        if self.is_cut is False:
+            self.bao.server.go_on()
+        elif self.is_cut:
             self.bao.server.start()
             self.bao.unseal()
-        elif self.is_cut is False:
-            self.bao.server.go_on()
         self.is_cut = None
 
     def fresh(self):
         self.use_token(self.bao.root)
         return self.uri_of("key-%d" % next(numbers))
+
+    missing = fresh
+
+    def spelled(self, uri):
+        return uri.replace("localhost", "LocalHost")
+
+    def calls(self):
+        asked = [r["path"] for r in self.bao.audit()]
+        return tuple(sum(1 for path in asked if path.startswith(
+            "transit/" + what)) for what in ("encrypt/", "decrypt/"))
 
 
 class Keys(VaultTest):
@@ -174,6 +205,39 @@ class Administration(VaultTest):
         self.assertIn("127.0.0.1:%d" % self.bao.port, text)
 
 
+SH = "/bin/sh"
+REVIEW = {
+    "apiVersion": "authentication.k8s.io/v1",
+    "kind": "TokenReview",
+    "status": {
+        "authenticated": True,
+        "user": {
+            "username": "system:serviceaccount:shop:app",
+            "uid": "2f4c9d51-3a17-4b0e-8f6d-0c5e7a9b1d23",
+            "groups": ["system:serviceaccounts"],
+        },
+    },
+}
+
+
+def pod_token():
+    """A service account's token, but for its signature."""
+    def part(content):
+        text = json.dumps(content).encode()
+        return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+    return ".".join((
+        part({"alg": "RS256", "kid": "1"}),
+        part({"iss": "https://kubernetes.default.svc.cluster.local",
+              "sub": "system:serviceaccount:shop:app",
+              "iat": int(time.time()) - 60, "nbf": int(time.time()) - 60,
+              "exp": int(time.time()) + 3600,
+              "kubernetes.io": {"namespace": "shop", "serviceaccount": {
+                  "name": "app",
+                  "uid": REVIEW["status"]["user"]["uid"]}}}),
+        part("no signature")))
+
+
 class Login(VaultTest):
     """How a session proves who it is."""
 
@@ -184,7 +248,7 @@ class Login(VaultTest):
 
     def round_trip(self):
         name = "k%d" % next(numbers)
-        blob = self.seal(self.key_under(self.uri, name), CANARY, name)
+        blob = self.seal(self.key_under(self.uri, name=name), CANARY, name)
         self.assertEqual(CANARY, self.open(self.trusting(self.uri), blob))
 
     def enable(self, method, mount=None):
@@ -267,6 +331,39 @@ class Login(VaultTest):
         self.error(self.connect(), "SELECT envelope_key_create('pii', ?)",
                    self.uri)
 
+    def test_kubernetes(self):
+        """The API server of the cluster is ours: it says whose token it is."""
+        jwt = pod_token()
+        self.secrets.append(jwt)
+        api = stub.Stub(self.authority.server())
+        self.addCleanup(api.stop)
+        asked = []
+
+        def review(request, _):
+            asked.append(json.loads(request.body)["spec"]["token"])
+            return stub.Reply(201, [("Content-Type", "application/json")],
+                              json.dumps(REVIEW).encode())
+
+        api.spoil = review
+        self.enable("kubernetes")
+        with open(self.authority.ca, encoding="ascii") as ca:
+            self.bao.call("POST", "auth/kubernetes/config", {
+                "kubernetes_host": "https://localhost:%d" % api.port,
+                "kubernetes_ca_cert": ca.read(), "token_reviewer_jwt": jwt,
+                "disable_local_ca_jwt": True})
+        self.bao.call("POST", "auth/kubernetes/role/app", {
+            "bound_service_account_names": "app",
+            "bound_service_account_namespaces": "shop",
+            "token_policies": self.policy})
+        # mounted as Kubernetes does it
+        os.mkdir(self.file("..data"))
+        self.write("..data/token", jwt.encode(), 0o644)
+        os.symlink("..data/token", self.file("token"))
+        os.environ["VAULT_KUBERNETES_ROLE"] = "app"
+        os.environ["VAULT_KUBERNETES_JWT_FILE"] = self.file("token")
+        self.round_trip()
+        self.assertEqual({jwt}, set(asked))
+
     def test_a_tls_client_certificate(self):
         self.enable("cert")
         cert, key = self.authority.client("app")
@@ -288,7 +385,7 @@ class Login(VaultTest):
     def session(self):
         """A connection that has logged in once, with an unloaded key left to
         open; and what it opens."""
-        conn = self.key_under(self.uri, "a")
+        conn = self.key_under(self.uri, name="a")
         self.one(conn, "SELECT envelope_key_create('b', ?)", self.uri)
         blobs = [self.seal(conn, CANARY, name) for name in "ab"]
         before = self.logins()
@@ -341,7 +438,7 @@ class Login(VaultTest):
     def test_a_token_file_that_was_renewed_is_read_again(self):
         path = self.write("token", self.bao.token(self.policy).encode())
         os.environ["VAULT_TOKEN_FILE"] = path
-        conn = self.key_under(self.uri, "a")
+        conn = self.key_under(self.uri, name="a")
         self.one(conn, "SELECT envelope_key_create('b', ?)", self.uri)
         blob = self.seal(conn, CANARY, "b")
         fresh = self.trusting(self.uri)
@@ -406,14 +503,14 @@ class Trouble(VaultTest):
             self.assertEqual(CANARY, self.open(self.trusting(self.uri), blob))
 
     def test_restarted_in_the_middle(self):
-        conn = self.key_under(self.uri, "a")
+        conn = self.key_under(self.uri, name="a")
         blob = self.seal(conn, CANARY, "a")
         self.bao.restart()
         self.one(conn, "SELECT envelope_key_create('b', ?)", self.uri)
         self.assertEqual(CANARY, self.open(self.trusting(self.uri), blob))
 
     def test_a_child_leaves_the_connection_of_its_parent_alone(self):
-        conn = self.key_under(self.uri, "a")
+        conn = self.key_under(self.uri, name="a")
         before = self.connections()
         child = os.fork()
         if child == 0:
@@ -439,27 +536,7 @@ class Trouble(VaultTest):
                       and r[2].endswith(":%04X" % self.bao.port))
 
 
-class Counting(VaultTest):
-    ROWS = scaled(1000000)
-
-    def test_calls_do_not_grow_with_rows(self):
-        """One wrap when the key is made, one unwrap for each connection that
-        opens: told by the server's own log."""
-        conn = self.key_under(self.uri)
-        conn.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)")
-        conn.execute("BEGIN")
-        conn.execute(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-            "WHERE i < ?) INSERT INTO t SELECT i, envelope_seal(i, 'pii') "
-            "FROM n", [self.ROWS])
-        conn.execute("COMMIT")
-        for _ in range(2):
-            total = self.one(self.trusting(self.uri),
-                             "SELECT sum(envelope_open(v)) FROM t")
-            self.assertEqual(self.ROWS * (self.ROWS + 1) // 2, total)
-        self.assertEqual(1, self.asked("transit/encrypt/" + self.key))
-        self.assertEqual(2, self.asked("transit/decrypt/" + self.key))
-
+class Threads(VaultTest):
     def test_threads_have_a_session_each(self):
         blob = self.seal(self.key_under(self.uri))
         failed = []
@@ -479,6 +556,33 @@ class Counting(VaultTest):
         for t in threads:
             t.join()
         self.assertEqual([], failed)
+
+
+class Page(VaultTest):
+    """VAULT.md's transcript, as it stands, but for the server's name."""
+
+    def test_transcript(self):
+        with open(os.path.join(servers.REPO, "ext", "provider", "VAULT.md"),
+                  encoding="utf-8") as f:
+            page = f.read()
+        here = "localhost:%d" % self.bao.port
+        page = page[page.index("## 7. A transcript"):].replace(
+            "vault.example:8200", here)
+        admin, start = re.findall(r"```sh\n(.*?)```", page, re.S)
+        sql = re.search(r"```sql\n(.*?)```", page, re.S)[1]
+        self.bao.call("DELETE", "sys/mounts/transit")
+        with sqlscript.Place() as place:
+            so = os.path.join(os.path.dirname(EXTENSION), "envelope_kms.so")
+            os.symlink(so, place.file("build/envelope_kms.so"))
+            del place.env["VAULT_TOKEN"]
+            path = os.path.dirname(servers.tool("bao"))
+            _, err = place.run(
+                [SH, "-eu", "-c", admin],
+                env={**place.env, "BAO_TOKEN": self.bao.root,
+                     "PATH": path + ":" + os.environ["PATH"]})
+            self.assertEqual("", err)
+            feed, _ = sqlscript.split(sql)
+            sqlscript.check(sql, *place.run([SH, "-eu", "-c", start], feed))
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ import shutil
 import tempfile
 
 import bao
+import contract
 import stub
-from contract import SqlTest
 
 NAMES = re.compile(r"^((VAULT|BAO)_.*|https?_proxy|no_proxy|HOME)$", re.I)
 numbers = itertools.count(1)
 
 
-class VaultTest(SqlTest):
+class VaultTest(contract.Tools):
     """A class has a server; a test has a key `self.key`, a token that may
     encrypt and decrypt with it, and its URI."""
 
@@ -28,6 +28,8 @@ class VaultTest(SqlTest):
         cls.authority = stub.Authority(cls.shared)
         cls.bao = bao.Bao(cls.authority)
         cls.addClassCleanup(cls.bao.stop)
+
+    scheme = "vault"
 
     def setUp(self):
         super().setUp()
@@ -73,15 +75,3 @@ class VaultTest(SqlTest):
     def asked(self, path):
         """How often the server was asked this, by its own log."""
         return sum(1 for r in self.bao.audit() if r["path"] == path)
-
-    def key_under(self, uri, name="pii"):
-        """A connection with a key under this CMK."""
-        conn = self.connect()
-        self.one(conn, "SELECT envelope_key_create(?, ?)", name, uri)
-        return conn
-
-    def trusting(self, *uris):
-        """A new connection, which has nothing in its cache and allows these."""
-        conn = self.connect()
-        self.one(conn, "SELECT envelope_config('cmks', ?)", " ".join(uris))
-        return conn

@@ -164,6 +164,20 @@ class Kept(OddHooks, contract.Tools):
         self.assertEqual(2, self.count()["open"])
 
 
+class Shared(OddHooks, contract.Tools):
+    def test_its_keys_are_not_shared_between_connections(self):
+        """Nobody can tell whether the other has the same credentials."""
+        conns = [self.key_under(self.cmk())]
+        conns += [self.trusting(URI) for _ in range(3)]
+        blob = self.seal(conns[0])
+        for conn in conns:
+            self.one(conn, "SELECT envelope_config('cache_shared', 'on')")
+        before = self.count()["unwrap"]
+        for conn in conns[1:]:
+            self.assertEqual(CANARY, self.open(conn, blob))
+        self.assertEqual(before + 3, self.count()["unwrap"])
+
+
 class Rewrapped(OddHooks, contract.Tools):
     """By the provider, without the payload."""
 

@@ -315,6 +315,64 @@ class Lookups(SqlTest):
         self.assertGreater(self.count(sql), 0)
 
 
+class ConstantContext(SqlTest):
+    """The first part of a context that is a constant of the statement is
+    encoded once. Nothing else may be taken for it."""
+
+    def setUp(self):
+        super().setUp()
+        self.conn = self.with_key()
+        self.conn.execute("CREATE TABLE t AS WITH n(i) AS (SELECT 1 UNION ALL"
+                          " SELECT i + 1 FROM n WHERE i < 40) SELECT i AS id,"
+                          " 'name ' || i AS name FROM n")
+
+    def opened(self, sealed, context):
+        """How many rows of `sealed` open with the context."""
+        self.conn.execute("CREATE TEMP TABLE s AS SELECT id, name, %s AS c"
+                          " FROM t" % sealed)
+        return self.one(self.conn, "SELECT count(envelope_open(c, %s)) FROM s"
+                        % context)
+
+    def test_a_constant_is_every_row_s(self):
+        self.assertEqual(40, self.opened(
+            "envelope_seal(1, 'pii', 't.c', id)", "'t.' || 'c', id"))
+
+    def test_a_column_is_each_row_s_own(self):
+        self.assertEqual(40, self.opened(
+            "envelope_seal(1, 'pii', name, id)", "'name ' || id, id"))
+
+    def test_a_column_that_is_opened_with_is_each_row_s_own(self):
+        self.assertEqual(40, self.opened(
+            "envelope_seal(1, 'pii', 'name ' || id)", "name"))
+
+    def test_two_calls_of_a_statement_have_their_own(self):
+        rows = self.conn.execute(
+            "SELECT envelope_seal(1, 'pii', 'a'), envelope_seal(2, 'pii', 'b')"
+            " FROM t").fetchall()
+        for a, b in rows:
+            self.assertEqual((1, 2), (self.open(self.conn, a, "a"),
+                                      self.open(self.conn, b, "b")))
+
+    def test_a_bound_one_is_read_for_each_execution(self):
+        sql = "SELECT envelope_seal(1, 'pii', ?) FROM t LIMIT 2"
+        for context in ("a", "b", 3, None):
+            for (blob,) in self.conn.execute(sql, (context,)).fetchall():
+                self.assertEqual(1, self.open(self.conn, blob, context))
+
+    def test_the_type_of_a_constant_counts(self):
+        self.refuses("authentication failed", self.conn, "SELECT envelope_open("
+                     "envelope_seal(1, 'pii', '1'), 1) FROM t")
+
+    def test_the_scope_of_an_index_is_every_row_s(self):
+        self.conn.execute("CREATE TEMP TABLE s AS SELECT id,"
+                          " envelope_seal_indexed(id, 'pii', 't.id', id) AS c"
+                          " FROM t")
+        self.assertEqual(40, self.one(
+            self.conn, "SELECT count(*) FROM s WHERE substr(c, 14, 16) ="
+            " envelope_blind_index(id, 'pii', 't.id') AND"
+            " envelope_open(c, 't.id', id) = id"))
+
+
 class Interrupt(SqlTest):
     """Rule 23."""
 
