@@ -98,10 +98,20 @@ static int resolve(envelope_cmk *cmk, struct envelope_call *call, bool anew)
     return rc;
 }
 
+/* A piece of work is done: no secret stays behind but the credentials in their
+ * pages. */
+static int end(envelope_cmk *cmk, struct ee_buffer *body, int rc)
+{
+    ee_buffer_free(body);
+    ee_http_hang_up(cmk->client.http);
+    return rc;
+}
+
 static int canonical(envelope_cmk *cmk, struct envelope_call *call, char *out)
 {
     const int rc = resolve(cmk, call, true);
 
+    ee_http_hang_up(cmk->client.http);
     if (rc != ENVELOPE_OK) {
         return rc;
     }
@@ -146,8 +156,7 @@ static int wrap(envelope_cmk *cmk, struct envelope_call *call,
     if (rc == ENVELOPE_OK) {
         rc = take_wrapped(cmk, call, &encrypt, &reply, wrapped, wrapped_bytes);
     }
-    ee_buffer_free(&body);
-    return rc;
+    return end(cmk, &body, rc);
 }
 
 static int take_payload(envelope_cmk *cmk, struct envelope_call *call,
@@ -185,8 +194,7 @@ static int unwrap(envelope_cmk *cmk, struct envelope_call *call,
     if (rc == ENVELOPE_OK) {
         rc = take_payload(cmk, call, &reply, payload);
     }
-    ee_buffer_free(&body);
-    return rc;
+    return end(cmk, &body, rc);
 }
 
 static int rewrap_one(envelope_cmk *cmk, struct envelope_call *call,
@@ -221,8 +229,7 @@ static int rewrap(envelope_cmk *cmk, struct envelope_call *call,
     for (size_t i = 0; rc == ENVELOPE_OK && i < count; i++) {
         rc = rewrap_one(cmk, call, &body, &items[i]);
     }
-    ee_buffer_free(&body);
-    return rc;
+    return end(cmk, &body, rc);
 }
 
 /* KMS counts no versions. */
@@ -244,8 +251,7 @@ static int rotate(envelope_cmk *cmk, struct envelope_call *call,
     if (rc == ENVELOPE_OK) {
         ee_aws_release(&cmk->client, call, &reply);
     }
-    ee_buffer_free(&body);
-    return rc;
+    return end(cmk, &body, rc);
 }
 
 static int state(envelope_cmk *cmk, struct envelope_call *call,
@@ -257,6 +263,7 @@ static int state(envelope_cmk *cmk, struct envelope_call *call,
     if (rc == ENVELOPE_OK) {
         rc = describe_now(cmk, call, cmk->key, arn, out);
     }
+    ee_http_hang_up(cmk->client.http);
     if (rc == ENVELOPE_OK && !ee_aws_arn_same_key(arn, cmk->key)) {
         rc = strange(call, &describe_key);
     }

@@ -30,6 +30,19 @@ class AwsHostile(hostile.Hostile, AwsTest):
     def is_wrap(self, request):
         return operation(request) == "Encrypt"
 
+    def test_one_connection_serves_many_calls(self):
+        """Of one piece of work; then it is closed, for libcurl would keep the
+        secret that signed the last request with it."""
+        conn = self.key_under(self.uri)
+        for _ in range(4):
+            self.one(conn, "SELECT envelope_key_rotate('pii')")
+        asked, before = len(self.stub.requests), self.stub.connections
+        self.one(self.trusting(self.uri), "SELECT envelope_key_rewrap('pii')")
+        names = [operation(r) for r in self.stub.requests[asked:]]
+        self.assertEqual(5, names.count("ReEncrypt"))
+        self.assertLessEqual(self.stub.connections - before,
+                             1 + len(names) - names.count("ReEncrypt"))
+
     def test_a_reply_about_another_key(self):
         blob = self.seal(self.key_under(self.uri))
         other = self.new_key()
