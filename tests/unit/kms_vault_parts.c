@@ -28,67 +28,68 @@ static bool becomes(const char *text, const char *expected)
            ee_vault_uri_write(&uri, out) && strcmp(out, expected) == 0;
 }
 
+static const char *const good_uris[][2] = {
+    {"vault://h:8200/transit/keys/k", "vault://h:8200/transit/keys/k"},
+    {"vault://h/transit/keys/k", "vault://h:8200/transit/keys/k"},
+    {"vault://Vault.Example:443/transit/keys/K-1_x.y",
+     "vault://vault.example:443/transit/keys/K-1_x.y"},
+    {"vault://h:1/a/b/c/keys/k", "vault://h:1/a/b/c/keys/k"},
+    {"vault://h:1/keys/keys/keys", "vault://h:1/keys/keys/keys"},
+    {"vault://h:1/a/keys/b/keys/k", "vault://h:1/a/keys/b/keys/k"},
+    {"vault://[::1]:8200/t/keys/k", "vault://[::1]:8200/t/keys/k"},
+    {"vault://[::1]/t/keys/k", "vault://[::1]:8200/t/keys/k"},
+    {"vault://10.0.0.1/t/keys/k", "vault://10.0.0.1:8200/t/keys/k"},
+};
+
+static const char *const bad_uris[] = {
+    "",
+    "vault:",
+    "vault://",
+    "vault:///transit/keys/k",
+    "vault://h",
+    "vault://h/",
+    "vault://h/keys/k",
+    "vault://h/transit/keys/",
+    "vault://h/transit/keys",
+    "vault://h/transit/key/k",
+    "vault://h/transit/keys/k/",
+    "vault://h/transit/keys/k/rotate",
+    "vault://h/transit/keys/k?namespace=x",
+    "vault://h/transit/keys/k#x",
+    "vault://h/transit/keys/..",
+    "vault://h/../keys/k",
+    "vault://h/./keys/k",
+    "vault://h/a//keys/k",
+    "vault://h//keys/k",
+    "vault://h/a%2fb/keys/k",
+    "vault://h/transit/keys/k k",
+    "vault://h/transit/keys/k\n",
+    "vault://h/transit/keys/k\"",
+    "vault://user@h/transit/keys/k",
+    "vault://user:pw@h/transit/keys/k",
+    "vault://h:/transit/keys/k",
+    "vault://h:0/transit/keys/k",
+    "vault://h:08200/transit/keys/k",
+    "vault://h:65536/transit/keys/k",
+    "vault://h:8200:1/transit/keys/k",
+    "vault://-h/transit/keys/k",
+    "vault://[::1/transit/keys/k",
+    "vault://::1/transit/keys/k",
+    "vault://[]/transit/keys/k",
+    "VAULT://h/transit/keys/k",
+    "https://h/transit/keys/k",
+};
+
 static void uris(void)
 {
-    static const char *const good[][2] = {
-        {"vault://h:8200/transit/keys/k", "vault://h:8200/transit/keys/k"},
-        {"vault://h/transit/keys/k", "vault://h:8200/transit/keys/k"},
-        {"vault://Vault.Example:443/transit/keys/K-1_x.y",
-         "vault://vault.example:443/transit/keys/K-1_x.y"},
-        {"vault://h:1/a/b/c/keys/k", "vault://h:1/a/b/c/keys/k"},
-        {"vault://h:1/keys/keys/keys", "vault://h:1/keys/keys/keys"},
-        {"vault://h:1/a/keys/b/keys/k", "vault://h:1/a/keys/b/keys/k"},
-        {"vault://[::1]:8200/t/keys/k", "vault://[::1]:8200/t/keys/k"},
-        {"vault://[::1]/t/keys/k", "vault://[::1]:8200/t/keys/k"},
-        {"vault://10.0.0.1/t/keys/k", "vault://10.0.0.1:8200/t/keys/k"},
-    };
-    static const char *const bad[] = {
-        "",
-        "vault:",
-        "vault://",
-        "vault:///transit/keys/k",
-        "vault://h",
-        "vault://h/",
-        "vault://h/keys/k",
-        "vault://h/transit/keys/",
-        "vault://h/transit/keys",
-        "vault://h/transit/key/k",
-        "vault://h/transit/keys/k/",
-        "vault://h/transit/keys/k/rotate",
-        "vault://h/transit/keys/k?namespace=x",
-        "vault://h/transit/keys/k#x",
-        "vault://h/transit/keys/..",
-        "vault://h/../keys/k",
-        "vault://h/./keys/k",
-        "vault://h/a//keys/k",
-        "vault://h//keys/k",
-        "vault://h/a%2fb/keys/k",
-        "vault://h/transit/keys/k k",
-        "vault://h/transit/keys/k\n",
-        "vault://h/transit/keys/k\"",
-        "vault://user@h/transit/keys/k",
-        "vault://user:pw@h/transit/keys/k",
-        "vault://h:/transit/keys/k",
-        "vault://h:0/transit/keys/k",
-        "vault://h:08200/transit/keys/k",
-        "vault://h:65536/transit/keys/k",
-        "vault://h:8200:1/transit/keys/k",
-        "vault://-h/transit/keys/k",
-        "vault://[::1/transit/keys/k",
-        "vault://::1/transit/keys/k",
-        "vault://[]/transit/keys/k",
-        "VAULT://h/transit/keys/k",
-        "https://h/transit/keys/k",
-    };
-
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        ok(becomes(good[i][0], good[i][1]), "%s", good[i][1]);
-        ok(becomes(good[i][1], good[i][1]), "and stays so");
+    for (size_t i = 0; i < sizeof good_uris / sizeof *good_uris; i++) {
+        ok(becomes(good_uris[i][0], good_uris[i][1]), "%s", good_uris[i][1]);
+        ok(becomes(good_uris[i][1], good_uris[i][1]), "and stays so");
     }
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < sizeof bad_uris / sizeof *bad_uris; i++) {
         struct ee_vault_uri uri;
 
-        ok(ee_vault_uri_parse(&uri, &f.call, bad[i]) ==
+        ok(ee_vault_uri_parse(&uri, &f.call, bad_uris[i]) ==
                    ENVELOPE_CONFIGURATION &&
                strstr(f.call.message, "vault://vault.example:8200/") != NULL &&
                uri.server[0] == '\0',
@@ -315,68 +316,67 @@ static void keys(void)
     }
 }
 
+static const struct {
+    int asked;
+    int status;
+    const char *body;
+    int result;
+} all_statuses[] = {
+    {EE_VAULT_ENCRYPT, 200, "", ENVELOPE_OK},
+    {EE_VAULT_KEY, 204, "", ENVELOPE_OK},
+    {EE_VAULT_DECRYPT, 400,
+     "{\"errors\":[\"cipher: message authentication failed\"]}",
+     ENVELOPE_CORRUPT},
+    {EE_VAULT_DECRYPT, 400, "{\"errors\":[\"invalid ciphertext\"]}",
+     ENVELOPE_CORRUPT},
+    {EE_VAULT_DECRYPT, 400, "<html>", ENVELOPE_CORRUPT},
+    {EE_VAULT_DECRYPT, 400, "{\"errors\":[\"encryption key not found\"]}",
+     ENVELOPE_NOT_MINE},
+    {EE_VAULT_DECRYPT, 400,
+     "{\"data\":{\"batch_results\":[{\"plaintext\":\"\"},{\"error\":"
+     "\"ciphertext or signature version is disallowed by policy "
+     "(too old)\"}]}}",
+     ENVELOPE_KEY_STATE},
+    {EE_VAULT_ENCRYPT, 400,
+     "{\"errors\":[\"refusing to use soft-deleted key\"]}", ENVELOPE_KEY_STATE},
+    {EE_VAULT_ENCRYPT, 400,
+     "{\"errors\":[\"unknown key type "
+     "must-exist\"]}",
+     ENVELOPE_NOT_MINE},
+    {EE_VAULT_ENCRYPT, 400,
+     "{\"errors\":[\"missing 'context' for key "
+     "derivation\"]}",
+     ENVELOPE_CONFIGURATION},
+    {EE_VAULT_ENCRYPT, 400, "{}", ENVELOPE_CONFIGURATION},
+    {EE_VAULT_LOGIN, 400, "{\"errors\":[\"invalid secret id\"]}",
+     ENVELOPE_DENIED},
+    {EE_VAULT_ENCRYPT, 403, "{}", ENVELOPE_DENIED},
+    {EE_VAULT_ENCRYPT, 404, "{}", ENVELOPE_NOT_MINE},
+    {EE_VAULT_LOGIN, 404, "{}", ENVELOPE_CONFIGURATION},
+    {EE_VAULT_MAKE, 404, "{}", ENVELOPE_CONFIGURATION},
+    {EE_VAULT_ENCRYPT, 405, "{}", ENVELOPE_CONFIGURATION},
+    {EE_VAULT_ENCRYPT, 307, "{}", ENVELOPE_UNAVAILABLE},
+    {EE_VAULT_ENCRYPT, 429, "{}", ENVELOPE_UNAVAILABLE},
+    {EE_VAULT_ENCRYPT, 503, "{\"errors\":[\"Vault is sealed\"]}",
+     ENVELOPE_UNAVAILABLE},
+    {EE_VAULT_ENCRYPT, 500, "", ENVELOPE_UNAVAILABLE},
+    {EE_VAULT_ENCRYPT, 201, "{}", ENVELOPE_UNAVAILABLE},
+    {EE_VAULT_ENCRYPT, 0, "", ENVELOPE_UNAVAILABLE},
+};
+
 static void statuses(void)
 {
-    static const struct {
-        int asked;
-        int status;
-        const char *body;
-        int result;
-    } all[] = {
-        {EE_VAULT_ENCRYPT, 200, "", ENVELOPE_OK},
-        {EE_VAULT_KEY, 204, "", ENVELOPE_OK},
-        {EE_VAULT_DECRYPT, 400,
-         "{\"errors\":[\"cipher: message authentication failed\"]}",
-         ENVELOPE_CORRUPT},
-        {EE_VAULT_DECRYPT, 400, "{\"errors\":[\"invalid ciphertext\"]}",
-         ENVELOPE_CORRUPT},
-        {EE_VAULT_DECRYPT, 400, "<html>", ENVELOPE_CORRUPT},
-        {EE_VAULT_DECRYPT, 400, "{\"errors\":[\"encryption key not found\"]}",
-         ENVELOPE_NOT_MINE},
-        {EE_VAULT_DECRYPT, 400,
-         "{\"data\":{\"batch_results\":[{\"plaintext\":\"\"},{\"error\":"
-         "\"ciphertext or signature version is disallowed by policy "
-         "(too old)\"}]}}",
-         ENVELOPE_KEY_STATE},
-        {EE_VAULT_ENCRYPT, 400,
-         "{\"errors\":[\"refusing to use soft-deleted key\"]}",
-         ENVELOPE_KEY_STATE},
-        {EE_VAULT_ENCRYPT, 400,
-         "{\"errors\":[\"unknown key type "
-         "must-exist\"]}",
-         ENVELOPE_NOT_MINE},
-        {EE_VAULT_ENCRYPT, 400,
-         "{\"errors\":[\"missing 'context' for key "
-         "derivation\"]}",
-         ENVELOPE_CONFIGURATION},
-        {EE_VAULT_ENCRYPT, 400, "{}", ENVELOPE_CONFIGURATION},
-        {EE_VAULT_LOGIN, 400, "{\"errors\":[\"invalid secret id\"]}",
-         ENVELOPE_DENIED},
-        {EE_VAULT_ENCRYPT, 403, "{}", ENVELOPE_DENIED},
-        {EE_VAULT_ENCRYPT, 404, "{}", ENVELOPE_NOT_MINE},
-        {EE_VAULT_LOGIN, 404, "{}", ENVELOPE_CONFIGURATION},
-        {EE_VAULT_MAKE, 404, "{}", ENVELOPE_CONFIGURATION},
-        {EE_VAULT_ENCRYPT, 405, "{}", ENVELOPE_CONFIGURATION},
-        {EE_VAULT_ENCRYPT, 307, "{}", ENVELOPE_UNAVAILABLE},
-        {EE_VAULT_ENCRYPT, 429, "{}", ENVELOPE_UNAVAILABLE},
-        {EE_VAULT_ENCRYPT, 503, "{\"errors\":[\"Vault is sealed\"]}",
-         ENVELOPE_UNAVAILABLE},
-        {EE_VAULT_ENCRYPT, 500, "", ENVELOPE_UNAVAILABLE},
-        {EE_VAULT_ENCRYPT, 201, "{}", ENVELOPE_UNAVAILABLE},
-        {EE_VAULT_ENCRYPT, 0, "", ENVELOPE_UNAVAILABLE},
-    };
-
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        char *body = strdup(all[i].body);
+    for (size_t i = 0; i < sizeof all_statuses / sizeof *all_statuses; i++) {
+        char *body = strdup(all_statuses[i].body);
         const struct envelope_http_reply r = {.size = sizeof r,
-                                              .status = all[i].status,
+                                              .status = all_statuses[i].status,
                                               .body = body,
                                               .body_bytes = strlen(body)};
         const int rc = ee_vault_reply_status(
-            &f.call, (enum ee_vault_asked)all[i].asked, &r, FROM);
+            &f.call, (enum ee_vault_asked)all_statuses[i].asked, &r, FROM);
 
-        ok(rc == all[i].result, "status %d, case %zu: %d", all[i].status, i,
-           rc);
+        ok(rc == all_statuses[i].result, "status %d, case %zu: %d",
+           all_statuses[i].status, i, rc);
         free(body);
     }
 }
