@@ -50,7 +50,7 @@ class AwsHostile(hostile.Hostile, AwsTest):
             reply.body.replace(self.key.encode(), other.encode())))
         self.assertIn("not one to this request", self.refuses_to_open(blob))
         self.good()
-        self.opens(blob)
+        self.opens(blob, self.uri)
 
 
 if __name__ == "__main__":
