@@ -46,18 +46,10 @@ static struct ee_foreign *foreign_of(const struct ee_providers *r,
 
 /* ---- registering ---- */
 
-static int add_foreign(struct ee_providers *r,
-                       const struct envelope_provider *given,
-                       struct ee_error *err)
+static void add_foreign(struct ee_providers *r, struct ee_foreign *f)
 {
-    struct ee_foreign *f = NULL;
-    int rc = ee_foreign_new(&f, given, err);
-
-    if (rc == EE_OK) {
-        f->next = r->foreign;
-        r->foreign = f;
-    }
-    return rc;
+    f->next = r->foreign;
+    r->foreign = f;
 }
 
 static bool is_taken(const struct ee_providers *r, const char *scheme)
@@ -66,34 +58,39 @@ static bool is_taken(const struct ee_providers *r, const char *scheme)
            foreign_of(r, scheme) != NULL;
 }
 
+static bool is_known(const struct ee_providers *r,
+                     const struct envelope_provider *given)
+{
+    const struct ee_foreign *f = r->foreign;
+
+    while (f != NULL && f->given != given) {
+        f = f->next;
+    }
+    return f != NULL;
+}
+
 /* What another extension calls. */
 static int registry_add(struct envelope_provider_registry *registry,
                         const struct envelope_provider *provider)
 {
     struct ee_providers *r = (struct ee_providers *)registry;
-    struct ee_foreign *f = r->foreign;
+    struct ee_foreign *f = NULL;
     struct ee_error ignored;
     int rc = EE_OK;
 
-    while (f != NULL && f->given != provider) {
-        f = f->next;
-    }
-    if (f != NULL) {
+    if (is_known(r, provider)) {
         return ENVELOPE_OK;
     }
-    rc = add_foreign(r, provider, &ignored);
-    if (rc == EE_OK) { /* its scheme is one now */
-        f = r->foreign;
-        r->foreign = f->next;
-        if (is_taken(r, f->scheme)) {
-            ee_foreign_free(f);
-            return ENVELOPE_CONFIGURATION;
-        }
-        r->foreign = f;
+    rc = ee_foreign_new(&f, provider, &ignored);
+    if (rc != EE_OK) {
+        return rc == EE_NOMEM ? ENVELOPE_NOMEM : ENVELOPE_CONFIGURATION;
     }
-    return rc == EE_OK      ? ENVELOPE_OK
-           : rc == EE_NOMEM ? ENVELOPE_NOMEM
-                            : ENVELOPE_CONFIGURATION;
+    if (is_taken(r, f->scheme)) {
+        ee_foreign_free(f);
+        return ENVELOPE_CONFIGURATION;
+    }
+    add_foreign(r, f);
+    return ENVELOPE_OK;
 }
 
 void ee_providers_init(struct ee_providers *r)
@@ -120,6 +117,16 @@ void ee_providers_clear(struct ee_providers *r)
 
 /* ---- modules ---- */
 
+/* Is it the table's provider for a scheme of this module, and new here? */
+static bool is_wanted(const struct ee_providers *r, const struct ee_foreign *f,
+                      const char *module)
+{
+    const struct ee_module_scheme *s = ee_module_scheme(f->scheme);
+
+    return s != NULL && strcmp(s->scheme, f->scheme) == 0 &&
+           strcmp(s->module, module) == 0 && foreign_of(r, f->scheme) == NULL;
+}
+
 /* The schemes of a module that the table gives to it, and no others. */
 static int take_module(struct ee_providers *r,
                        const struct ee_module_scheme *wanted,
@@ -129,11 +136,13 @@ static int take_module(struct ee_providers *r,
     int rc = ee_module_load(&list, wanted->module, wanted->scheme, err);
 
     for (; rc == EE_OK && *list != NULL; list++) {
-        const struct ee_module_scheme *s = ee_module_scheme((*list)->scheme);
+        struct ee_foreign *f = NULL;
 
-        if (s != NULL && strcmp(s->module, wanted->module) == 0 &&
-            foreign_of(r, s->scheme) == NULL) {
-            rc = add_foreign(r, *list, err);
+        rc = ee_foreign_new(&f, *list, err);
+        if (rc == EE_OK && is_wanted(r, f, wanted->module)) {
+            add_foreign(r, f);
+        } else {
+            ee_foreign_free(f);
         }
     }
     return rc;

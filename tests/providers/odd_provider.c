@@ -305,6 +305,7 @@ const struct envelope_provider *const *envelope_module_providers(void)
     scheme = "vault";
     vault = odd_provider;
     vault.scheme = scheme;
+    vault.abi = odd("module-old") ? 0 : vault.abi;
     keyring = odd_provider;
     keyring.scheme = "keyring";
     return odd("module-null") ? NULL : list;

@@ -128,6 +128,11 @@ class Modules(SqlTest):
         os.environ["ODD"] = "module-null"
         self.fails("has no providers", CREATE)
 
+    def test_of_another_version(self):
+        self.put_module(self.lib)
+        os.environ["ODD"] = "module-old"
+        self.fails("another version of envelope_provider.h", CREATE)
+
     def test_it_brings_its_own_schemes_only(self):
         self.put_module(self.lib)
         for scheme in ("example", "aws-kms"):
