@@ -118,7 +118,7 @@ COMPILE = $(COMPILER) $(EE_CPPFLAGS) $(CPPFLAGS) $(EE_CFLAGS) $(pkg_cflags) \
 # linked with it. What is of a module whose libraries are not installed is
 # ABSENT, and is told of as skipped.
 
-kms_PKGS    := libcurl jansson
+kms_PKGS    := libcurl jansson libssl
 pkcs11_PKGS := p11-kit-1
 
 MODULES := $(foreach m,kms pkcs11,$(if $(wildcard ext/$m/*.c),$m))

@@ -46,6 +46,21 @@ const char *ee_sodium_version(void)
     return sodium_version_string();
 }
 
+/* Which registers memcpy() takes depends on the processor and on the length, so
+ * zeros of each length go the same way. Through a pointer that the compiler
+ * cannot see through, else it would copy by itself. */
+void ee_wipe_spill(size_t n)
+{
+    static void *(*volatile const copy)(void *, const void *, size_t) = memcpy;
+    static const uint8_t zeros[1024];
+    uint8_t sink[sizeof zeros];
+
+    for (size_t length = 16; length <= sizeof zeros; length *= 2) {
+        (void)copy(sink, zeros, length);
+    }
+    sodium_stackzero(n);
+}
+
 /* Keys, MACs and commitments have 32 bytes. For these libsodium compares in
  * vector registers; its calls for any length read each byte by itself. */
 

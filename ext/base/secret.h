@@ -31,6 +31,11 @@ static inline void ee_wipe(void *p, size_t n)
     __asm__ __volatile__("" : : "r"(p) : "memory");
 }
 
+/* What functions of a library leave behind that have returned: n bytes of the
+ * stack below the caller's frame, and what memcpy() had in vector registers.
+ * The dynamic linker puts those on the stack when something is first called. */
+void ee_wipe_spill(size_t n);
+
 /* Constant time. */
 bool ee_is_zero(const void *p, size_t n);
 bool ee_equal(const void *a, const void *b, size_t n);

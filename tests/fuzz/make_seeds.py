@@ -3,7 +3,7 @@
 """Make the named seeds of the fuzz corpora, always the same bytes.
 
     make_seeds.py DIR    writes DIR/parse, DIR/export_record, DIR/open_rewrap,
-                         DIR/audit and DIR/pem
+                         DIR/audit, DIR/pem and DIR/kms_vault
 
 Each seed is an input that a plausible mistake in the code would let through.
 The files without a readable name were found by libFuzzer, and kept because
@@ -19,6 +19,8 @@ import hashlib
 import struct
 import sys
 from pathlib import Path
+
+from seeds_vault import vault_seeds
 
 INDEX, RECORD, PADDED = 1, 2, 4
 SUITES = ((1, "aes"), (2, "chacha"))
@@ -329,7 +331,8 @@ def main() -> int:
                           ("export_record", export_record_seeds()),
                           ("open_rewrap", open_rewrap_seeds()),
                           ("audit", audit_seeds()),
-                          ("pem", pem_seeds())):
+                          ("pem", pem_seeds()),
+                          ("kms_vault", vault_seeds())):
         folder = Path(sys.argv[1]) / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

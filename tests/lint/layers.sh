@@ -27,7 +27,7 @@ sqlite: base crypto envelope provider db keys columns
 reach='
 sqlite3ext.h: ext/db/sql.h ext/sqlite/entry.c
 sqlite3.h:
-openssl/: ext/crypto/
+openssl/: ext/crypto/ ext/kms/tls.c
 sodium: ext/base/ ext/crypto/ ext/provider/keyring_crypto.c
 curl/: ext/kms/
 jansson: ext/kms/

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * json.c: what is refused before jansson sees it, and after.
+ */
+#include "kms/json.h"
+
+#include "base/base64.h"
+#include "base/secret.h"
+#include "envelope_provider.h"
+
+/* What jansson leaves on the stack, at EE_JSON_DEPTH. */
+#define SPILL_BYTES 16384
+
+/* jansson calls itself for each level, up to 2048 of them. Brackets in strings
+ * do not count; whether the rest is JSON is for jansson to say. */
+static bool too_deep(struct ee_bytes text)
+{
+    bool in_string = false;
+    int depth = 0;
+
+    for (size_t i = 0; i < text.n; i++) {
+        const uint8_t c = text.p[i];
+
+        if (in_string && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            in_string = !in_string;
+        } else if (!in_string && (c == '{' || c == '[')) {
+            depth++;
+        } else if (!in_string && (c == '}' || c == ']')) {
+            depth--;
+        }
+        if (depth > EE_JSON_DEPTH) {
+            return true;
+        }
+    }
+    return false;
+}
+
+json_t *ee_json_read(struct ee_bytes text)
+{
+    json_t *json = NULL;
+
+    if (text.n == 0 || too_deep(text)) {
+        return NULL;
+    }
+    json =
+        json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+    if (json != NULL && !json_is_object(json)) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
+bool ee_json_string_of(const json_t *object, const char *name,
+                       struct ee_bytes *out)
+{
+    const json_t *value = json_object_get(object, name);
+
+    if (!json_is_string(value)) {
+        return false;
+    }
+    *out = ee_bytes(json_string_value(value), json_string_length(value));
+    return true;
+}
+
+bool ee_json_number_of(const json_t *object, const char *name, int64_t max,
+                       int64_t *out)
+{
+    const json_t *value = json_object_get(object, name);
+
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        json_integer_value(value) > max) {
+        return false;
+    }
+    *out = json_integer_value(value);
+    return true;
+}
+
+bool ee_json_payload_of(const json_t *object, const char *name, uint8_t *out)
+{
+    struct ee_bytes text = {0};
+    size_t n = 0;
+
+    if (ee_json_string_of(object, name, &text) &&
+        ee_unbase64(out, ENVELOPE_PAYLOAD_BYTES, &n, text) &&
+        n == ENVELOPE_PAYLOAD_BYTES) {
+        return true;
+    }
+    ee_wipe(out, ENVELOPE_PAYLOAD_BYTES);
+    return false;
+}

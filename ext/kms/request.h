@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * request.h: what of a request is refused before anybody is asked, and whom it
+ * goes to.
+ */
+#ifndef EE_KMS_REQUEST_H
+#define EE_KMS_REQUEST_H
+
+#include "base/status.h"
+#include "envelope_provider.h"
+
+#define EE_HTTP_HOST_MAX 256
+
+/* Whom it goes to, for messages: "vault.example:8200". */
+struct ee_http_peer {
+    char shown[EE_HTTP_HOST_MAX];
+};
+
+/* ENVELOPE_CONFIGURATION unless the URL is https:// (or, for
+ * ENVELOPE_HTTP_LOCAL, http:// to an address of this machine's own), without
+ * user and fragment, and no header holds a control character. */
+int ee_request_check(struct envelope_call *call,
+                     const struct envelope_http_request *request,
+                     struct ee_http_peer *peer) EE_CHECKED;
+
+#endif

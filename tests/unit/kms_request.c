@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kms_request.c: URLs and headers that are refused before anybody is asked.
+ */
+#include "fake.h"
+#include "kms/heap.h"
+#include "kms/request.h"
+#include "tap.h"
+
+#include <string.h>
+
+static struct fake f;
+
+static int check(const char *url, const char *header, uint32_t flags,
+                 struct ee_http_peer *peer)
+{
+    const char *const headers[] = {header, NULL};
+    const struct envelope_http_request r = {.size = sizeof r,
+                                            .method = "GET",
+                                            .url = url,
+                                            .headers = headers,
+                                            .flags = flags};
+
+    f.call.message[0] = '\0';
+    return ee_request_check(&f.call, &r, peer);
+}
+
+static void urls(void)
+{
+    static const char *const good[] = {
+        "https://kms.example/",   "https://kms.example:8200/v1/x",
+        "https://127.0.0.1:1/",   "https://[::1]:8200/",
+        "https://[2001:db8::1]/",
+    };
+    static const char *const bad[] = {
+        "http://kms.example/",
+        "http://127.0.0.1/",
+        "HTTPS+x://kms.example/",
+        "ftp://kms.example/",
+        "file:///etc/passwd",
+        "https://user@kms.example/",
+        "https://user:pass@kms.example/",
+        "https://:pass@kms.example/",
+        "https://kms.example/#fragment",
+        "https://",
+        "kms.example",
+        "",
+        "https://kms.example:99999/",
+        "https://kms example/",
+        "https://[::1/",
+    };
+    struct ee_http_peer peer;
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ok(check(good[i], "A: b", 0, &peer) == ENVELOPE_OK, "good: %s",
+           good[i]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ok(check(bad[i], "A: b", 0, &peer) == ENVELOPE_CONFIGURATION &&
+               strlen(f.call.message) > 20 &&
+               strstr(f.call.message, "pass@") == NULL,
+           "refused: \"%s\"", bad[i]);
+    }
+    ok(check("https://kms.example/x", "A: b", 0, &peer) == ENVELOPE_OK &&
+           strcmp(peer.shown, "kms.example:443") == 0,
+       "messages name host and port: %s", peer.shown);
+}
+
+static void local(void)
+{
+    static const char *const good[] = {
+        "http://127.0.0.1/",       "http://127.1.2.3:99/",
+        "http://localhost:8080/",  "http://[::1]:80/",
+        "http://169.254.169.254/", "http://169.254.170.2/v2",
+        "http://[fd00:ec2::254]/", "http://[fd00:ec2::23]/",
+    };
+    static const char *const bad[] = {
+        "http://kms.example/",      "http://128.0.0.1/",
+        "http://169.253.1.1/",      "http://10.0.0.1/",
+        "http://localhost.evil/",   "http://127.0.0.1.evil/",
+        "http://[fd00:ec3::254]/",  "http://[::2]/",
+        "http://[::ffff:8.8.8.8]/", "http://8.8.8.8/127.0.0.1",
+        "http://127.0.0.1@evil/",
+    };
+    struct ee_http_peer peer;
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ok(check(good[i], "A: b", ENVELOPE_HTTP_LOCAL, &peer) == ENVELOPE_OK,
+           "this machine's own: %s", good[i]);
+        ok(check(good[i], "A: b", 0, &peer) == ENVELOPE_CONFIGURATION,
+           "and not where that was not asked for");
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ok(check(bad[i], "A: b", ENVELOPE_HTTP_LOCAL, &peer) ==
+               ENVELOPE_CONFIGURATION,
+           "not this machine's: %s", bad[i]);
+    }
+}
+
+static void headers(void)
+{
+    static const char *const bad[] = {
+        "X-Vault-Token: a\r\nX-Evil: 1",
+        "X-Vault-Token: a\nb",
+        "X-Vault-Token: a\rb",
+        "X-Vault-Token: \x1b[31m",
+        "X-Vault-Token: caf\xc3\xa9",
+        "X-Vault-Token: a\tb",
+        "X-Vault-Token:",
+        "X-Vault-Token: ",
+        "X-Vault-Token;",
+        ": value",
+        "X Vault: a",
+        "",
+    };
+    struct ee_http_peer peer;
+
+    ok(check("https://kms.example/", "X-Vault-Token: s.abc+/=", 0, &peer) ==
+           ENVELOPE_OK,
+       "a header");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ok(check("https://kms.example/", bad[i], 0, &peer) ==
+                   ENVELOPE_CONFIGURATION &&
+               strstr(f.call.message, "evil") == NULL,
+           "refused: header %zu", i);
+    }
+}
+
+int main(void)
+{
+    fake_init(&f, NULL, 0);
+    ok(ee_kms_libraries(&f.call) == ENVELOPE_OK, "the libraries start");
+    urls();
+    local();
+    headers();
+    return done();
+}
