@@ -45,6 +45,33 @@ static int delete_wraps(struct ee_state_change *c,
                               : rc;
 }
 
+/* They go with the last of the name's own versions. */
+static int destroy_seal_only(struct ee_state_change *c, struct destruction *d,
+                             struct ee_error *err)
+{
+    struct ee_statements *s = &c->k->statements;
+    const char *name = c->e->record.name;
+    struct ee_wrap *rest = NULL;
+    bool yes = false;
+    int rc = ee_seal_only_exists(s, c->e->schema, &yes, err);
+
+    if (rc != EE_OK || !yes) {
+        return rc;
+    }
+    rc = ee_seal_only_wraps(s, c->e->schema, name, &d->wraps, err);
+    if (rc == EE_OK) {
+        rc = ee_seal_only_delete(s, c->e->schema, name, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_seal_only_wraps(s, c->e->schema, name, &rest, err);
+    }
+    if (rc == EE_OK && rest != NULL) {
+        rc = ee_keys_not_written(c->e->schema, name, err);
+    }
+    ee_wraps_free(rest);
+    return rc;
+}
+
 static int destroy_one(struct ee_state_change *c, const struct ee_key_record *r,
                        struct ee_error *err)
 {
@@ -64,6 +91,9 @@ static int destroy_one(struct ee_state_change *c, const struct ee_key_record *r,
     d->wraps = list;
     if (rc == EE_OK) {
         rc = delete_wraps(c, r, err);
+    }
+    if (rc == EE_OK && !c->one && r->version == c->e->manifest.current) {
+        rc = destroy_seal_only(c, d, err);
     }
     if (rc == EE_OK) {
         ee_cache_forget(&c->k->cache, c->e->schema, r->fingerprint);

@@ -17,6 +17,7 @@ void ee_keys_init(struct ee_keys *k, sqlite3 *db)
     k->suite = ee_suite_aes.id;
     k->provider_timeout = EE_PROVIDER_TIMEOUT_MS;
     ee_cache_init(&k->cache);
+    ee_seal_only_init(&k->seal_only);
     ee_audit_init(&k->audit, &k->statements);
 }
 
@@ -28,6 +29,7 @@ void ee_keys_clear(struct ee_keys *k)
     ee_attempts_clear(&k->attempts);
     ee_audit_clear(&k->audit);
     ee_trust_clear(&k->trust);
+    ee_seal_only_clear(&k->seal_only);
     if (k->engine_ready) {
         ee_engine_clear(&k->engine);
         k->engine_ready = false;

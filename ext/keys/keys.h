@@ -14,7 +14,8 @@
  * change), change.c (what changes share), policy.c (what states allow),
  * policy_change.c and policy_store.c (what a name's owner laid down), trust.h
  * (what the database may not decide). audit.h is told of all they do. Keys of
- * data subjects are apart: subject.h.
+ * data subjects are apart: subject.h; so are those of sessions that have a
+ * public key only: seal_only.h.
  */
 #ifndef EE_KEYS_KEYS_H
 #define EE_KEYS_KEYS_H
@@ -23,6 +24,7 @@
 #include "keys/attempts.h"
 #include "keys/audit.h"
 #include "keys/cache.h"
+#include "keys/seal_only.h"
 #include "keys/store.h"
 #include "keys/trust.h"
 
@@ -65,6 +67,7 @@ struct ee_keys {
     int64_t provider_timeout;   /* ms that a provider operation may wait */
     struct ee_attempts attempts;
     struct ee_trust trust;
+    struct ee_seal_only seal_only;
 };
 
 void ee_keys_init(struct ee_keys *k, sqlite3 *db);

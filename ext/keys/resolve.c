@@ -98,7 +98,10 @@ static int find_id(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
         rc = check_opens(k, key.schema, &key.record, moment, err);
     }
     if (rc == EE_OK) {
-        rc = ee_keys_load(k, key.schema, &key.record, &key.manifest, out, err);
+        rc = key.is_seal_only
+                 ? ee_seal_only_load(k, key.schema, key_id, moment, out, err)
+                 : ee_keys_load(k, key.schema, &key.record, &key.manifest, out,
+                                err);
     }
     if (rc == EE_OK) {
         (*out)->checked = k->moment;

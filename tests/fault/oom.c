@@ -122,6 +122,14 @@ struct scenario {
     "SELECT envelope_config('audit', (SELECT file || '.audit' FROM"            \
     " pragma_database_list WHERE name = 'main'));"
 
+/* the key of make_only_pem() */
+#define ONLY_PEM                                                               \
+    "pii=pem:only.pem#sha256-"                                                 \
+    "7b97094ca4e644f7b7043362e1d8a29326727e8bdb39948c58837374bbfbef64"
+#define SEAL_ONLY "SELECT envelope_config('seal_only', '" ONLY_PEM "');"
+#define OPEN_SEAL_ONLY                                                         \
+    "SELECT envelope_config('open_seal_only', '" ONLY_PEM "');"
+
 #define PEM_ALLOWED "SELECT envelope_config('cmks', 'pem:rsa.pem pem:x.pem');"
 
 static const struct scenario scenarios[] = {
@@ -235,6 +243,25 @@ static const struct scenario scenarios[] = {
      AUDIT "SELECT envelope_key_rotate('pii'); SELECT count(problem) ||"
            " group_concat(head IS NULL) FROM envelope_audit_verify",
      "00"},
+    {"seal-only", SEALED,
+     SEAL_ONLY "SELECT envelope_key_open('pii');"
+               "INSERT INTO t VALUES(2, envelope_seal('b', 'pii', 2))",
+     SEAL_ONLY "SELECT envelope_key_open('pii');"
+               "INSERT INTO t VALUES(3, envelope_seal('b', 'pii', 3));"
+               "DELETE FROM t WHERE id = 2; " OPENED,
+     "a,b"},
+    {"seal-only at the first seal",
+     SEALED SEAL_ONLY "SELECT envelope_key_open('pii');"
+                      "DELETE FROM envelope_seal_only;",
+     SEAL_ONLY "INSERT INTO t VALUES(2, envelope_seal('b', 'pii', 2));"
+               "SELECT * FROM envelope_keys",
+     SEAL_ONLY "INSERT INTO t VALUES(3, envelope_seal('b', 'pii', 3));"
+               "DELETE FROM t WHERE id = 2; " OPENED,
+     "a,b"},
+    {"open what is seal-only",
+     SEALED SEAL_ONLY "SELECT envelope_key_open('pii');"
+                      "UPDATE t SET c = envelope_seal('a', 'pii', 1);",
+     OPEN_SEAL_ONLY OPENED, OPEN_SEAL_ONLY OPENED, "a"},
     {"create a subject", SEALED, "SELECT envelope_key_create('pii/1')",
      "SELECT envelope_key_create('pii/2');"
      " SELECT envelope_open(envelope_seal('b', 'pii/2'))",
@@ -472,10 +499,25 @@ static void make_pem_file(const char *name, EVP_PKEY *key, const char *phrase)
     (void)fclose(f);
 }
 
+/* One whose SHA-256 is known. */
+static void make_only_pem(void)
+{
+    uint8_t secret[32];
+
+    for (int i = 0; i < 32; i++) {
+        secret[i] = (uint8_t)(0x80 + i);
+    }
+    make_pem_file("only.pem",
+                  EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, secret,
+                                               sizeof secret),
+                  NULL);
+}
+
 static void make_pem_files(void)
 {
     make_pem_file("rsa.pem", EVP_RSA_gen(3072), NULL);
     make_pem_file("x.pem", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), "phrase");
+    make_only_pem();
     (void)setenv("ENVELOPE_PEM_PASSPHRASE", "phrase", 1);
 }
 
@@ -501,6 +543,7 @@ static void sweep_half(size_t first, const char *name)
     (void)unlink(in_folder("key"));
     (void)unlink(in_folder("rsa.pem"));
     (void)unlink(in_folder("x.pem"));
+    (void)unlink(in_folder("only.pem"));
     (void)rmdir(folder);
 }
 

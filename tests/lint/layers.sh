@@ -28,6 +28,7 @@ openssl/: ext/crypto/
 sodium: ext/base/ ext/crypto/ ext/provider/keyring_crypto.c
 schema_sql.h: ext/keys/
 policy_sql.h: ext/keys/
+seal_only_sql.h: ext/keys/
 subjects_sql.h: ext/keys/
 '
 
