@@ -265,6 +265,10 @@ int ee_keys_refuse_to_seal(const struct ee_key_entry *e, struct ee_error *err);
 /* False while a transaction that changed keys may be open. */
 bool ee_keys_settled(struct ee_keys *k);
 
+/* Is the entry of a row of envelope_key, and not a subject's or seal-only? What
+ * an attacker put under the id of one must not be taken for the other. */
+bool ee_keys_is_version(const struct ee_key_entry *e);
+
 /* One version of a key of one schema, verified, in any state but destroyed.
  * EE_KEY_UNKNOWN without a message. */
 int ee_keys_version(struct ee_keys *k, const char *schema,
@@ -323,6 +327,9 @@ struct ee_cmk_call {
     struct ee_bytes context; /* authenticated with the payload: keys/record.h
                                 for a key version, envelope/export_record.h
                                 for an export */
+    /* A setting of this session named this CMK for this key: it is asked this
+     * once, and is allowed for no other key by it. */
+    bool named;
 };
 
 /* stored: as of ee_keys_wrap(). */

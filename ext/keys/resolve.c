@@ -57,7 +57,8 @@ int ee_keys_version(struct ee_keys *k, const char *schema,
     struct ee_key_manifest m;
     int rc = EE_OK;
 
-    if (e == NULL || !is_fresh(k, e, e->checked, moment)) {
+    if (e == NULL || !ee_keys_is_version(e) ||
+        !is_fresh(k, e, e->checked, moment)) {
         rc = ee_store_by_id(&k->statements, schema, key_id, &r, &m, err);
         if (rc == EE_OK) {
             rc = ee_keys_load(k, schema, &r, &m, &e, err);

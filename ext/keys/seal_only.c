@@ -130,12 +130,10 @@ static int unwrap(struct ee_keys *k, const char *schema,
         .schema = schema,
         .uri = &uri,
         .record = r,
-        .context = ee_bytes(context, ee_record_provider_context(context, r))};
+        .context = ee_bytes(context, ee_record_provider_context(context, r)),
+        .named = true}; /* FORMAT R42: for this name, and no other */
     int rc = ee_cmk_uri_parse(&uri, cmk, err);
 
-    if (rc == EE_OK) { /* the setting named it */
-        rc = ee_trust_name(k, schema, cmk, err);
-    }
     return rc == EE_OK
                ? ee_keys_unwrap_by(k, &call, payload, wrap->wrapped, err)
                : rc;
@@ -183,6 +181,17 @@ static int load_new(struct ee_keys *k, const char *schema,
     return rc;
 }
 
+/* A row was put under the id of a key of another kind. Its entry stays: a
+ * rewrap may be at it. */
+static int refuse_entry(const char *schema, const struct ee_key_record *r,
+                        struct ee_error *err)
+{
+    return ee_fail(err, EE_TAMPERED,
+                   "the table envelope_seal_only of %s was altered: a version "
+                   "of key %s has the id of a key of another kind",
+                   schema, r->name);
+}
+
 int ee_seal_only_load(struct ee_keys *k, const char *schema,
                       const uint8_t *key_id, uint64_t moment,
                       struct ee_key_entry **out, struct ee_error *err)
@@ -210,8 +219,10 @@ int ee_seal_only_load(struct ee_keys *k, const char *schema,
     }
     if (rc == EE_OK) {
         e = ee_cache_find(&k->cache, schema, key_id);
-        if (e == NULL || !ee_record_same(&e->record, &r) ||
-            ee_cache_is_expired(&k->cache, e)) {
+        if (e != NULL && e->record.origin != EE_ORIGIN_SEAL_ONLY) {
+            rc = refuse_entry(schema, &r, err);
+        } else if (e == NULL || !ee_record_same(&e->record, &r) ||
+                   ee_cache_is_expired(&k->cache, e)) {
             k->cache.counts.misses++;
             rc = load_new(k, schema, &r, wrap, cmk, &e, err);
         }

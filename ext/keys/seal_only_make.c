@@ -172,6 +172,25 @@ static int draw(struct ee_keys *k, struct draft *d, struct ee_error *err)
     return rc;
 }
 
+static int wrap(struct ee_keys *k, const struct ee_seal_only_cmk *c,
+                struct draft *d, struct ee_error *err)
+{
+    uint8_t context[EE_PROVIDER_CONTEXT_MAX];
+    struct ee_cmk_uri uri;
+    const struct ee_cmk_call call = {
+        .schema = c->at,
+        .uri = &uri,
+        .record = &d->record,
+        .context =
+            ee_bytes(context, ee_record_provider_context(context, &d->record)),
+        .named = true}; /* for this name, and no other */
+    int rc = ee_cmk_uri_parse(&uri, c->uri, err);
+
+    return rc == EE_OK ? ee_keys_wrap_by(k, &call, 0, d->cmk, d->wrapped, &d->n,
+                                         d->payload, err)
+                       : rc;
+}
+
 /* Drawn and wrapped; nothing is written yet. */
 static int draft(struct ee_keys *k, const struct ee_seal_only_cmk *c,
                  uint8_t suite, struct draft *d, struct ee_error *err)
@@ -188,14 +207,7 @@ static int draft(struct ee_keys *k, const struct ee_seal_only_cmk *c,
         return ee_fail(err, EE_NOMEM, "out of memory for keys");
     }
     rc = draw(k, d, err);
-    if (rc == EE_OK) { /* the setting named it */
-        rc = ee_trust_name(k, c->at, c->uri, err);
-    }
-    if (rc == EE_OK) {
-        rc = ee_keys_wrap(k, c->at, c->uri, &d->record, d->payload, 0, d->cmk,
-                          d->wrapped, &d->n, err);
-    }
-    return rc;
+    return rc == EE_OK ? wrap(k, c, d, err) : rc;
 }
 
 /* A wrap that was not written is a key that is lost with this connection. */

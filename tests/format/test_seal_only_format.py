@@ -26,8 +26,8 @@ COLUMNS = "key_id, name, suite, created, fingerprint, tag1, cmk, wrapped"
 CONTEXT = [ef.value_of(7)]
 
 
-class SealOnly(unittest.TestCase):
-    """With the X25519 and the RSA key of the worked example."""
+class Fixture(unittest.TestCase):
+    """A database that sessions seal to under a public key."""
 
     name = "x25519"
 
@@ -82,6 +82,15 @@ class SealOnly(unittest.TestCase):
             (record.key_id, name, kek.suite, record.created,
              record.fingerprint, record.tag1, self.uri, wrapped))
 
+    def refuses(self, says: str, sql: str, *args: Any) -> None:
+        """It does."""
+        with self.assertRaisesRegex(sqlite3.Error, says):
+            self.one(sql, *args)
+
+
+class SealOnly(Fixture):
+    """With the X25519 and the RSA key of the worked example."""
+
     def test_python_opens_what_the_extension_sealed(self) -> None:
         """Both suites, with the private key alone."""
         record, wrapped = self.row()
@@ -100,11 +109,6 @@ class SealOnly(unittest.TestCase):
             blob = ef.seal(ef.value_of("bob"), kek, os.urandom(32), CONTEXT)
             self.assertEqual(self.one("SELECT envelope_open(?, 7)", blob),
                              "bob")
-
-    def refuses(self, says: str, sql: str, *args: Any) -> None:
-        """It does."""
-        with self.assertRaisesRegex(sqlite3.Error, says):
-            self.one(sql, *args)
 
     def test_an_index_is_refused(self) -> None:
         """There is no secret that it could be authentic under (R44)."""
