@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS main.envelope_seal_only(
   created     INTEGER NOT NULL, -- seconds since 1970
   fingerprint BLOB    NOT NULL CHECK(length(fingerprint) = 32),
   tag1        BLOB    NOT NULL CHECK(length(tag1) = 32),
+  state       TEXT    NOT NULL CHECK(state IN ('active', 'decrypt-only', 'disabled')),
   cmk         TEXT    NOT NULL, -- for people; the session says which is asked
   wrapped     BLOB    NOT NULL
 ) WITHOUT ROWID;

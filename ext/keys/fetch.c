@@ -161,13 +161,13 @@ static void renew_ahead(struct ee_keys *k, const struct ee_key_record *r,
     if (sqlite3_txn_state(k->db, NULL) == SQLITE_TXN_WRITE) {
         return;
     }
-    k->ahead = true;
+    k->quiet = true;
     if (renew(k, r, e, ee_cache_due_since(&k->cache), &ignored) == EE_OK) {
         k->cache.counts.renewed++;
     } else {
         ee_cache_not_renewed(&k->cache, e);
     }
-    k->ahead = false;
+    k->quiet = false;
 }
 
 bool ee_keys_is_version(const struct ee_key_entry *e)

@@ -4,6 +4,7 @@
  */
 #include "base/text.h"
 #include "keys/find.h"
+#include "keys/seal_only_store.h"
 
 #include <string.h>
 

@@ -49,7 +49,7 @@ struct ee_keys {
     uint64_t moment;  /* the newest one */
     unsigned running; /* statement executions that have used a key function */
     bool untracked;   /* one of them could not be kept track of */
-    bool ahead;       /* a key is being renewed before it has to be */
+    bool quiet;       /* a key is loaded that need not be: nobody is asked */
     uint64_t changed; /* the moment of our last own key change */
     /* Keys were changed in a transaction of the application that may be open
      * still. It may be rolled back in the middle of a statement. */

@@ -3,55 +3,40 @@
  * seal_only.c: from a row of envelope_seal_only to a key that opens. FORMAT
  * section 13.
  */
-#include "keys/seal_only.h"
+#include "keys/seal_only_parts.h"
 
+#include "base/clock.h"
 #include "base/secret.h"
-#include "keys/keys.h"
+#include "base/text.h"
 #include "provider/cmk_uri.h"
 #include "provider/pem_wrap.h"
 #include "provider/provider.h"
 
 #include <string.h>
 
-/* FORMAT R46 */
-int ee_seal_only_check_state(struct ee_keys *k, const char *schema,
-                             const char *name, bool to_seal,
-                             struct ee_key_record *there, struct ee_error *err)
+/* The state in the row. Nothing authenticates it: it can only refuse. */
+static int check_state(const struct ee_key_record *r, struct ee_error *err)
 {
-    struct ee_key_manifest m;
-    int rc = ee_store_current(&k->statements, schema, name, there, &m, err);
-    const bool is_main = sqlite3_stricmp(schema, "main") == 0;
+    char hex[2 * EE_KEY_ID_BYTES + 1];
 
-    if (rc != EE_OK) {
-        there->suite = k->suite;
-        return rc == EE_KEY_UNKNOWN ? EE_OK : rc;
-    }
-    if (ee_suite_by_id(there->suite) == NULL) { /* an edited row */
-        there->suite = k->suite;
-    }
-    if (there->state == EE_STATE_DESTROYED) {
-        return ee_keys_destroyed(there, err);
-    }
-    if (there->state == EE_STATE_ACTIVE ||
-        (!to_seal && there->state == EE_STATE_DECRYPT_ONLY)) {
+    if (r->state != EE_STATE_DISABLED) {
         return EE_OK;
     }
+    ee_hex(hex, ee_bytes(r->fingerprint, EE_KEY_ID_BYTES));
     return ee_fail(err, EE_KEY_STATE,
-                   "key %s is %s, and so are its seal-only versions; to use "
-                   "them again: SELECT envelope_key_set_state('%s%s%s', "
-                   "'active')",
-                   there->name, ee_state_name(there->state),
-                   is_main ? "" : schema, is_main ? "" : ":", there->name);
+                   "this seal-only version of key %s is disabled; to use it "
+                   "again: SELECT envelope_key_set_state('%s', 'active')",
+                   r->name, hex);
 }
 
 /* FORMAT R42: what this session says, for the public key that was wrapped
  * under. NULL: it says nothing. */
-static const struct ee_seal_only_cmk *
-find_cmk(const struct ee_seal_only_list *list, const char *schema,
-         const char *name, struct ee_bytes pin)
+static struct ee_seal_only_cmk *find_cmk(const struct ee_seal_only_list *list,
+                                         const char *schema, const char *name,
+                                         struct ee_bytes pin)
 {
     for (size_t i = 0; i < list->count; i++) {
-        const struct ee_seal_only_cmk *c = &list->items[i];
+        struct ee_seal_only_cmk *c = &list->items[i];
 
         if (strcmp(c->name, name) == 0 &&
             ee_equal(c->pin, pin.p, sizeof c->pin) &&
@@ -65,8 +50,7 @@ find_cmk(const struct ee_seal_only_list *list, const char *schema,
 static int find_allowed(struct ee_keys *k, const char *schema,
                         const struct ee_key_record *r,
                         const struct ee_wrap *wrap,
-                        const struct ee_seal_only_cmk **out,
-                        struct ee_error *err)
+                        struct ee_seal_only_cmk **out, struct ee_error *err)
 {
     struct ee_pem_wrap parts;
 
@@ -93,25 +77,45 @@ static int find_allowed(struct ee_keys *k, const char *schema,
         r->name, r->name);
 }
 
+static int altered(const struct ee_key_record *r, const char *schema,
+                   struct ee_error *err)
+{
+    return ee_fail(err, EE_TAMPERED,
+                   "a seal-only version of key %s is not available: its row in "
+                   "%s.envelope_seal_only was altered",
+                   r->name, schema);
+}
+
+/* A row was put under the id of a key of another kind. Its entry stays: a
+ * rewrap may be at it. */
+static bool is_of_another_kind(const struct ee_key_entry *e)
+{
+    return e != NULL && e->record.origin != EE_ORIGIN_SEAL_ONLY;
+}
+
 int ee_seal_only_keep(struct ee_keys *k, const char *schema,
                       const struct ee_key_record *r, const uint8_t *payload,
                       struct ee_key_entry **out, struct ee_error *err)
 {
+    struct ee_key_entry *e = ee_cache_find(&k->cache, schema, r->fingerprint);
     struct ee_kek *kek = NULL;
-    struct ee_key_entry *e = NULL;
     int rc = EE_OK;
 
-    if (!ee_record_is_seal_only(r, payload)) { /* FORMAT R43 */
-        return ee_fail(err, EE_TAMPERED,
-                       "its row in %s.envelope_seal_only was altered", schema);
+    if (is_of_another_kind(e) ||
+        !ee_record_is_seal_only(r, payload)) { /* FORMAT R43 */
+        return altered(r, schema, err);
     }
     rc = ee_kek_new(&kek, &k->engine.ossl, ee_suite_by_id(r->suite), payload,
                     payload + EE_KEY_BYTES, err);
     if (rc != EE_OK) {
         return rc;
     }
-    ee_cache_forget(&k->cache, schema, r->fingerprint); /* an expired one */
-    e = ee_cache_add(&k->cache, schema, kek);
+    if (e != NULL) { /* an expired one */
+        ee_cache_renew(&k->cache, e, kek, ee_coarse_ms());
+        e->until = 0;
+    } else {
+        e = ee_cache_add(&k->cache, schema, kek);
+    }
     if (e == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");
     }
@@ -147,11 +151,7 @@ static int explain(const struct ee_key_record *r, const char *schema, int rc,
     char why[sizeof err->msg];
 
     if (rc == EE_AUTH) {
-        return ee_fail(
-            err, rc,
-            "a seal-only version of key %s is not available: its row "
-            "in %s.envelope_seal_only was altered",
-            r->name, schema);
+        return altered(r, schema, err);
     }
     memcpy(why, err->msg, sizeof why);
     return ee_fail(err, rc,
@@ -171,45 +171,80 @@ static int load_new(struct ee_keys *k, const char *schema,
         return ee_fail(err, EE_NOMEM, "out of memory for keys");
     }
     rc = unwrap(k, schema, r, wrap, cmk->uri, payload, err);
-    if (rc == EE_OK) {
-        rc = ee_seal_only_keep(k, schema, r, payload, out, err);
-    }
     if (rc != EE_OK && rc != EE_NOMEM && rc != EE_INTERRUPTED) {
         rc = explain(r, schema, rc, err);
+    }
+    if (rc == EE_OK) {
+        rc = ee_seal_only_keep(k, schema, r, payload, out, err);
     }
     ee_cell_free(payload);
     return rc;
 }
 
-/* A row was put under the id of a key of another kind. Its entry stays: a
- * rewrap may be at it. */
-static int refuse_entry(const char *schema, const struct ee_key_record *r,
-                        struct ee_error *err)
+/* The same row, in another state perhaps. */
+static bool is_of(const struct ee_key_entry *e, const struct ee_key_record *r)
 {
-    return ee_fail(err, EE_TAMPERED,
-                   "the table envelope_seal_only of %s was altered: a version "
-                   "of key %s has the id of a key of another kind",
-                   schema, r->name);
+    struct ee_key_record now = *r;
+
+    now.state = e->record.state;
+    return ee_record_same(&e->record, &now);
+}
+
+static int find_or_load(struct ee_keys *k, const char *schema,
+                        const struct ee_key_record *r,
+                        const struct ee_wrap *wrap,
+                        const struct ee_seal_only_cmk *cmk,
+                        struct ee_key_entry **out, struct ee_error *err)
+{
+    struct ee_key_entry *e = ee_cache_find(&k->cache, schema, r->fingerprint);
+    struct ee_error ignored;
+    int rc = EE_OK;
+
+    if (is_of_another_kind(e)) { /* before the private key is asked */
+        rc = altered(r, schema, err);
+    } else if (e == NULL || !is_of(e, r) || ee_cache_is_expired(&k->cache, e)) {
+        k->cache.counts.misses++;
+        rc = load_new(k, schema, r, wrap, cmk, &e, err);
+    }
+    if (rc == EE_OK) {
+        e->record.state = r->state;
+        e->openable = ee_trust_opens(k, schema, r->name, &ignored) == EE_OK;
+        e->checked = k->moment;
+        *out = e;
+    }
+    return rc;
+}
+
+/* May this session open it: by its own word first, for who wrote the database
+ * must not have us ask anything. */
+static int check_may_open(struct ee_keys *k, const char *schema,
+                          const struct ee_key_record *r,
+                          const struct ee_wrap *wrap,
+                          struct ee_seal_only_cmk **cmk, struct ee_error *err)
+{
+    struct ee_key_record own;
+    int rc = find_allowed(k, schema, r, wrap, cmk, err);
+
+    if (rc == EE_OK) {
+        rc = check_state(r, err);
+    }
+    return rc == EE_OK
+               ? ee_seal_only_check_own(k, schema, r->name, *cmk, &own, err)
+               : rc;
 }
 
 int ee_seal_only_load(struct ee_keys *k, const char *schema,
                       const uint8_t *key_id, uint64_t moment,
                       struct ee_key_entry **out, struct ee_error *err)
 {
-    const struct ee_seal_only_cmk *cmk = NULL;
-    struct ee_key_entry *e = NULL;
+    struct ee_seal_only_cmk *cmk = NULL;
     struct ee_wrap *wrap = NULL;
     struct ee_key_record r;
-    struct ee_key_record own;
-    struct ee_error ignored;
     int rc = ee_seal_only_by_id(&k->statements, schema, key_id, &r, &wrap, err);
 
     *out = NULL;
     if (rc == EE_OK) {
-        rc = ee_seal_only_check_state(k, schema, r.name, false, &own, err);
-    }
-    if (rc == EE_OK) {
-        rc = find_allowed(k, schema, &r, wrap, &cmk, err);
+        rc = check_may_open(k, schema, &r, wrap, &cmk, err);
     }
     if (rc == EE_DENIED || rc == EE_KEY_STATE) {
         rc = ee_audit_denied(&k->audit, moment, "open", schema, &r, rc, err);
@@ -218,20 +253,12 @@ int ee_seal_only_load(struct ee_keys *k, const char *schema,
         rc = ee_keys_ready(k, err);
     }
     if (rc == EE_OK) {
-        e = ee_cache_find(&k->cache, schema, key_id);
-        if (e != NULL && e->record.origin != EE_ORIGIN_SEAL_ONLY) {
-            rc = refuse_entry(schema, &r, err);
-        } else if (e == NULL || !ee_record_same(&e->record, &r) ||
-                   ee_cache_is_expired(&k->cache, e)) {
-            k->cache.counts.misses++;
-            rc = load_new(k, schema, &r, wrap, cmk, &e, err);
+        rc = find_or_load(k, schema, &r, wrap, cmk, out, err);
+        if (rc == EE_TAMPERED) { /* not for the reader alone */
+            rc = ee_audit_denied(&k->audit, moment, "verify", schema, &r, rc,
+                                 err);
         }
     }
     ee_wraps_free(wrap);
-    if (rc == EE_OK) {
-        e->openable = ee_trust_opens(k, schema, r.name, &ignored) == EE_OK;
-        e->checked = k->moment;
-        *out = e;
-    }
     return rc;
 }

@@ -4,7 +4,7 @@
  * key stands for which name.
  */
 #include "base/text.h"
-#include "keys/keys.h"
+#include "keys/seal_only_parts.h"
 #include "provider/cmk_uri.h"
 
 #include <string.h>
@@ -33,14 +33,17 @@ void ee_seal_only_init(struct ee_seal_only *s)
 
 void ee_seal_only_clear(struct ee_seal_only *s)
 {
+    if (s->seal.count > 0) {
+        ee_seal_only_sweep();
+    }
     clear_list(&s->seal);
     clear_list(&s->open);
-    ee_seal_only_sweep();
 }
 
-int ee_seal_only_set_time(struct ee_seal_only *s, const char *value,
+int ee_seal_only_set_time(struct ee_keys *k, const char *value,
                           struct ee_error *err)
 {
+    struct ee_seal_only *s = &k->seal_only;
     int64_t v = 0;
     bool good = value[0] != '\0';
 
@@ -54,7 +57,11 @@ int ee_seal_only_set_time(struct ee_seal_only *s, const char *value,
                        "connection is closed, and not shared",
                        EE_SEAL_ONLY_SECONDS_MAX);
     }
-    set_seconds(s, v);
+    if (v != s->seconds) { /* not longer than is said now */
+        set_seconds(s, v);
+        ee_cache_forget_seal_only(&k->cache);
+        ee_keys_changed(k);
+    }
     return EE_OK;
 }
 
@@ -167,6 +174,7 @@ int ee_seal_only_set(struct ee_keys *k, struct ee_seal_only_list *list,
     }
     clear_list(list);
     *list = fresh;
+    ee_cache_forget_seal_only(&k->cache); /* what no word stands for */
     ee_keys_changed(k);
     return EE_OK;
 }

@@ -12,7 +12,7 @@
 #include "base/secret.h"
 #include "crypto/kdf.h"
 #include "crypto/pool.h"
-#include "keys/keys.h"
+#include "keys/seal_only_parts.h"
 #include "provider/cmk_uri.h"
 #include "provider/provider.h"
 
@@ -22,28 +22,59 @@
 /* ---- another connection's of this process ---- */
 
 static void set_made(struct ee_keys *k, struct ee_seal_only_cmk *c,
-                     const struct ee_key_entry *e, int64_t made_at)
+                     struct ee_key_entry *e, int64_t made_at,
+                     const uint8_t *wrap)
 {
+    const int64_t seconds = k->seal_only.seconds;
+
     c->made = true;
     memcpy(c->key_id, e->record.fingerprint, sizeof c->key_id);
+    memcpy(c->wrap, wrap, sizeof c->wrap);
     c->made_at = made_at;
     c->checked = k->moment;
+    ee_cache_set_until(&k->cache, e,
+                       seconds > 0 ? made_at + seconds * 1000 : INT64_MAX);
 }
 
-/* Is the row there, as the other one wrote it? */
-static int is_there(struct ee_keys *k, const char *schema,
-                    const struct ee_key_record *r, struct ee_error *err)
+static int read_row(struct ee_keys *k, const char *schema,
+                    const uint8_t *key_id, struct ee_key_record *got,
+                    uint8_t *hash, struct ee_error *err)
 {
+    struct ee_wrap *wrap = NULL;
+    int rc =
+        ee_seal_only_by_id(&k->statements, schema, key_id, got, &wrap, err);
+
+    if (rc == EE_OK) {
+        ee_sha256(hash, wrap->wrapped);
+    }
+    ee_wraps_free(wrap);
+    return rc;
+}
+
+/* Is the row there as it was written, wrap and all, and active? Else nobody
+ * might ever open what is sealed under it. EE_KEY_UNKNOWN, without a message:
+ * it is not. */
+static int is_there(struct ee_keys *k, const char *schema,
+                    const struct ee_key_record *r, const uint8_t *hash,
+                    struct ee_error *err)
+{
+    struct ee_key_record want = *r;
     struct ee_key_record got;
+    uint8_t now[EE_HASH_BYTES];
     bool yes = false;
     int rc = ee_seal_only_exists(&k->statements, schema, &yes, err);
 
     if (rc == EE_OK) {
-        rc = yes ? ee_seal_only_by_id(&k->statements, schema, r->fingerprint,
-                                      &got, NULL, err)
+        rc = yes ? read_row(k, schema, r->fingerprint, &got, now, err)
                  : EE_KEY_UNKNOWN;
     }
-    return rc == EE_OK && !ee_record_same(&got, r) ? EE_KEY_UNKNOWN : rc;
+    want.state = EE_STATE_ACTIVE; /* the entry's is what it was to open */
+    if (rc == EE_TAMPERED ||
+        (rc == EE_OK && (!ee_record_same(&got, &want) ||
+                         !ee_equal(now, hash, EE_HASH_BYTES)))) {
+        rc = EE_KEY_UNKNOWN;
+    }
+    return rc;
 }
 
 /* EE_KEY_UNKNOWN, without a message: there is none. */
@@ -51,34 +82,26 @@ static int take_shared(struct ee_keys *k, struct ee_seal_only_cmk *c,
                        uint8_t suite, struct ee_key_entry **out,
                        struct ee_error *err)
 {
-    uint8_t *payload = ee_cell_new(); /* secret: wiped when freed */
-    struct ee_key_record r;
-    int64_t made_at = 0;
+    struct ee_seal_only_shared s = {.payload = ee_cell_new()};
     int rc = EE_KEY_UNKNOWN;
 
-    if (payload == NULL) {
+    if (s.payload == NULL) { /* secret: wiped when freed */
         return ee_fail(err, EE_NOMEM, "out of memory for keys");
     }
-    if (ee_seal_only_take(k, c, suite, &r, payload, &made_at)) {
-        rc = is_there(k, c->at, &r, err);
+    if (ee_seal_only_take(k, c, suite, &s)) {
+        rc = is_there(k, c->at, &s.record, s.wrap, err);
     }
     if (rc == EE_OK) {
-        rc = ee_seal_only_keep(k, c->at, &r, payload, out, err);
+        rc = ee_seal_only_keep(k, c->at, &s.record, s.payload, out, err);
     }
-    ee_cell_free(payload);
+    ee_cell_free(s.payload);
     if (rc == EE_OK) {
-        set_made(k, c, *out, made_at);
+        set_made(k, c, *out, s.made_at, s.wrap);
     }
     return rc;
 }
 
 /* ---- the one to go on with ---- */
-
-static bool is_over(const struct ee_keys *k, const struct ee_seal_only_cmk *c)
-{
-    return k->seal_only.seconds > 0 &&
-           ee_monotonic_ms() - c->made_at >= k->seal_only.seconds * 1000;
-}
 
 static int denied(struct ee_keys *k, const struct ee_seal_only_cmk *c,
                   uint64_t moment, const struct ee_key_record *there, int rc,
@@ -87,14 +110,42 @@ static int denied(struct ee_keys *k, const struct ee_seal_only_cmk *c,
     return ee_audit_denied(&k->audit, moment, "seal", c->at, there, rc, err);
 }
 
+static struct ee_key_entry *cached(struct ee_keys *k,
+                                   const struct ee_seal_only_cmk *c)
+{
+    return c->made ? ee_cache_find(&k->cache, c->at, c->key_id) : NULL;
+}
+
+/* The one that this connection went on with so far; forgotten when it is over
+ * (FORMAT R45). EE_KEY_UNKNOWN, without a message. */
+static int find_own(struct ee_keys *k, struct ee_seal_only_cmk *c,
+                    struct ee_key_entry **out, struct ee_error *err)
+{
+    struct ee_key_entry *e = cached(k, c);
+    int rc = EE_KEY_UNKNOWN;
+
+    /* one that was over, and loaded again to open, has no time of its own */
+    if (e != NULL && e->until != 0 && !ee_cache_is_expired(&k->cache, e)) {
+        rc = is_there(k, c->at, &e->record, c->wrap, err); /* or rolled back */
+    }
+    if (rc == EE_OK) {
+        c->checked = k->moment;
+        *out = e;
+    }
+    if (rc == EE_KEY_UNKNOWN && c->made) {
+        ee_cache_forget(&k->cache, c->at, c->key_id);
+        c->made = false;
+    }
+    return rc;
+}
+
 /* EE_KEY_UNKNOWN, without a message: there is none to go on with. *there: the
  * name's own key; where it has none, only the suite to take is set. */
 static int find_made(struct ee_keys *k, struct ee_seal_only_cmk *c,
                      uint64_t moment, struct ee_key_entry **out,
                      struct ee_key_record *there, struct ee_error *err)
 {
-    struct ee_key_entry *e =
-        c->made ? ee_cache_find(&k->cache, c->at, c->key_id) : NULL;
+    struct ee_key_entry *e = cached(k, c);
     int rc = EE_OK;
 
     if (e != NULL && ee_keys_settled(k) && c->checked >= moment &&
@@ -105,23 +156,12 @@ static int find_made(struct ee_keys *k, struct ee_seal_only_cmk *c,
     memcpy(c->at, c->schema, sizeof c->at);
     rc = ee_keys_own_schema(k, c->at, err);
     if (rc == EE_OK) {
-        rc = ee_seal_only_check_state(k, c->at, c->name, true, there, err);
+        rc = ee_seal_only_check_own(k, c->at, c->name, NULL, there, err);
     }
     if (rc != EE_OK) {
         return rc == EE_KEY_STATE ? denied(k, c, moment, there, rc, err) : rc;
     }
-    rc = EE_KEY_UNKNOWN;
-    if (e != NULL && !is_over(k, c) && !ee_cache_is_expired(&k->cache, e)) {
-        rc = is_there(k, c->at, &e->record, err); /* or rolled back */
-    }
-    if (rc == EE_OK) {
-        c->checked = k->moment;
-        *out = e;
-    }
-    if (rc == EE_KEY_UNKNOWN && c->made) { /* FORMAT R45: it is forgotten */
-        ee_cache_forget(&k->cache, c->at, c->key_id);
-        c->made = false;
-    }
+    rc = find_own(k, c, out, err);
     if (rc == EE_KEY_UNKNOWN) {
         rc = ee_keys_ready(k, err);
         if (rc == EE_OK) {
@@ -246,10 +286,12 @@ static int keep(struct ee_keys *k, struct ee_seal_only_cmk *c,
                 const struct draft *d, struct ee_key_entry **out,
                 struct ee_error *err)
 {
+    uint8_t hash[EE_HASH_BYTES];
     int rc = ee_seal_only_keep(k, c->at, &d->record, d->payload, out, err);
 
     if (rc == EE_OK) {
-        set_made(k, c, *out, ee_monotonic_ms());
+        ee_sha256(hash, ee_bytes(d->wrapped, d->n));
+        set_made(k, c, *out, ee_coarse_ms(), hash);
         ee_seal_only_share(k, c, &d->record, d->payload);
     }
     return rc;

@@ -2,8 +2,8 @@
  *
  * seal_only_store.c: the table envelope_seal_only.
  */
+#include "keys/seal_only_store.h"
 #include "base/secret.h"
-#include "keys/seal_only.h"
 #include "seal_only_sql.h"
 
 #include <string.h>
@@ -11,7 +11,8 @@
 static const char reading[] = "read the seal-only versions";
 static const char writing[] = "write the seal-only versions";
 
-#define COLUMNS "key_id, name, suite, created, fingerprint, tag1, cmk, wrapped"
+#define COLUMNS                                                                \
+    "key_id, name, suite, created, fingerprint, tag1, state, cmk, wrapped"
 
 int ee_seal_only_exists(struct ee_statements *s, const char *schema, bool *yes,
                         struct ee_error *err)
@@ -65,9 +66,10 @@ static bool read_record(sqlite3_stmt *stmt, struct ee_key_record *r)
     }
     memcpy(r->name, name, n);
     r->suite = (uint8_t)suite;
-    r->state = EE_STATE_ACTIVE;
+    r->state = ee_state_by_name((const char *)sqlite3_column_text(stmt, 6));
     r->origin = EE_ORIGIN_SEAL_ONLY;
-    return ee_sql_blob_is(stmt, 0, key_id, sizeof key_id) &&
+    return r->state != 0 && r->state != EE_STATE_DESTROYED &&
+           ee_sql_blob_is(stmt, 0, key_id, sizeof key_id) &&
            ee_sql_blob_is(stmt, 4, r->fingerprint, sizeof r->fingerprint) &&
            ee_sql_blob_is(stmt, 5, r->tag1, sizeof r->tag1) &&
            ee_equal(key_id, r->fingerprint, sizeof key_id); /* FORMAT R10 */
@@ -108,7 +110,7 @@ int ee_seal_only_by_id(struct ee_statements *s, const char *schema,
                                : ee_sql_fail(s->db, rc, reading, err);
     }
     if (rc == EE_OK && wrap != NULL) {
-        rc = read_wrap(stmt, 6, wrap, err);
+        rc = read_wrap(stmt, 7, wrap, err);
     }
     ee_statement_put(s, stmt);
     return rc;
@@ -124,21 +126,12 @@ static void bind_blob(sqlite3_stmt *stmt, int i, const void *p, size_t n)
     (void)sqlite3_bind_blob64(stmt, i, p, n, SQLITE_STATIC);
 }
 
-static int run(struct ee_statements *s, sqlite3_stmt *stmt,
-               struct ee_error *err)
-{
-    const int rc = ee_sql_run(s->db, stmt, writing, err);
-
-    ee_statement_put(s, stmt);
-    return rc;
-}
-
 int ee_seal_only_insert(struct ee_statements *s, const char *schema,
                         const struct ee_key_record *r, const char *cmk,
                         struct ee_bytes wrapped, struct ee_error *err)
 {
     static const char sql[] = "INSERT INTO \"%w\".envelope_seal_only(" COLUMNS
-                              ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                              ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     sqlite3_stmt *stmt = NULL;
     int rc = ee_statement_get(s, &stmt, sql, schema, writing, err);
 
@@ -151,17 +144,58 @@ int ee_seal_only_insert(struct ee_statements *s, const char *schema,
     (void)sqlite3_bind_int64(stmt, 4, (sqlite3_int64)r->created);
     bind_blob(stmt, 5, r->fingerprint, sizeof r->fingerprint);
     bind_blob(stmt, 6, r->tag1, sizeof r->tag1);
-    bind_text(stmt, 7, cmk);
-    bind_blob(stmt, 8, wrapped.p, wrapped.n);
-    return run(s, stmt, err);
+    bind_text(stmt, 7, ee_state_name(r->state));
+    bind_text(stmt, 8, cmk);
+    bind_blob(stmt, 9, wrapped.p, wrapped.n);
+    return ee_statement_run(s, stmt, writing, err);
+}
+
+int ee_seal_only_lock(struct ee_statements *s, const char *schema,
+                      struct ee_error *err)
+{
+    static const char sql[] = "DELETE FROM \"%w\".envelope_seal_only WHERE 0";
+    sqlite3_stmt *stmt = NULL;
+    int rc = ee_statement_get(s, &stmt, sql, schema, writing, err);
+
+    return rc == EE_OK ? ee_statement_run(s, stmt, writing, err) : rc;
+}
+
+int ee_seal_only_update(struct ee_statements *s, const char *schema,
+                        const uint8_t *key_id, uint8_t state,
+                        struct ee_error *err)
+{
+    static const char sql[] =
+        "UPDATE \"%w\".envelope_seal_only SET state = ?2 WHERE key_id = ?1";
+    sqlite3_stmt *stmt = NULL;
+    int rc = ee_statement_get(s, &stmt, sql, schema, writing, err);
+
+    if (rc != EE_OK) {
+        return rc;
+    }
+    bind_blob(stmt, 1, key_id, EE_KEY_ID_BYTES);
+    bind_text(stmt, 2, ee_state_name(state));
+    return ee_statement_run(s, stmt, writing, err);
+}
+
+/* What is not bound is NULL, and equals nothing. */
+#define WHICH "\"%w\".envelope_seal_only WHERE key_id = ?1 OR name = ?2"
+
+static void bind_which(sqlite3_stmt *stmt,
+                       const struct ee_seal_only_which *which)
+{
+    (void)sqlite3_clear_bindings(stmt);
+    if (which->key_id != NULL) {
+        bind_blob(stmt, 1, which->key_id, EE_KEY_ID_BYTES);
+    } else {
+        bind_text(stmt, 2, which->name);
+    }
 }
 
 int ee_seal_only_wraps(struct ee_statements *s, const char *schema,
-                       const char *name, struct ee_wrap **list,
-                       struct ee_error *err)
+                       const struct ee_seal_only_which *which,
+                       struct ee_wrap **list, struct ee_error *err)
 {
-    static const char sql[] = "SELECT cmk, wrapped FROM"
-                              " \"%w\".envelope_seal_only WHERE name = ?1";
+    static const char sql[] = "SELECT cmk, wrapped FROM " WHICH;
     sqlite3_stmt *stmt = NULL;
     struct ee_wrap *one = NULL;
     int step = SQLITE_DONE;
@@ -170,7 +204,7 @@ int ee_seal_only_wraps(struct ee_statements *s, const char *schema,
     if (rc != EE_OK) {
         return rc;
     }
-    bind_text(stmt, 1, name);
+    bind_which(stmt, which);
     while (rc == EE_OK && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
         rc = read_wrap(stmt, 0, &one, err);
         if (rc == EE_OK) {
@@ -185,17 +219,41 @@ int ee_seal_only_wraps(struct ee_statements *s, const char *schema,
     return rc;
 }
 
-int ee_seal_only_delete(struct ee_statements *s, const char *schema,
-                        const char *name, struct ee_error *err)
+/* A column that an authorizer ignores is NULL. */
+int ee_seal_only_has(struct ee_statements *s, const char *schema,
+                     const struct ee_seal_only_which *which, bool *yes,
+                     struct ee_error *err)
 {
     static const char sql[] =
-        "DELETE FROM \"%w\".envelope_seal_only WHERE name = ?1";
+        "SELECT count(*) > count(CASE WHEN key_id <> ?1 OR name <> ?2 THEN 1"
+        " END) FROM \"%w\".envelope_seal_only";
+    sqlite3_stmt *stmt = NULL;
+    int step = SQLITE_DONE;
+    int rc = ee_statement_get(s, &stmt, sql, schema, reading, err);
+
+    *yes = true;
+    if (rc != EE_OK) {
+        return rc;
+    }
+    bind_which(stmt, which);
+    step = sqlite3_step(stmt);
+    *yes = step != SQLITE_ROW || sqlite3_column_int(stmt, 0) != 0;
+    rc = step == SQLITE_ROW ? EE_OK : ee_sql_fail(s->db, step, reading, err);
+    ee_statement_put(s, stmt);
+    return rc;
+}
+
+int ee_seal_only_delete(struct ee_statements *s, const char *schema,
+                        const struct ee_seal_only_which *which,
+                        struct ee_error *err)
+{
+    static const char sql[] = "DELETE FROM " WHICH;
     sqlite3_stmt *stmt = NULL;
     int rc = ee_statement_get(s, &stmt, sql, schema, writing, err);
 
     if (rc != EE_OK) {
         return rc;
     }
-    bind_text(stmt, 1, name);
-    return run(s, stmt, err);
+    bind_which(stmt, which);
+    return ee_statement_run(s, stmt, writing, err);
 }

@@ -65,7 +65,7 @@ int ee_session_open(struct ee_session *session, struct ee_keys *k,
         return ee_fail(err, EE_INTERRUPTED, "interrupted");
     }
     session->env.may_create = may_create;
-    session->env.may_prompt = !writing && !k->ahead && !k->shares;
+    session->env.may_prompt = !writing && !k->quiet && !k->shares;
     session->env.interrupted = ee_session_interrupted;
     session->env.interrupted_arg = k;
     session->env.timeout_ms = k->provider_timeout;

@@ -80,7 +80,7 @@ static const char *get_seal_only_time(const struct ee_conn *conn)
 static int set_seal_only_time(struct ee_conn *conn, const char *value,
                               struct ee_error *err)
 {
-    return ee_seal_only_set_time(&conn->keys.seal_only, value, err);
+    return ee_seal_only_set_time(&conn->keys, value, err);
 }
 
 const struct ee_setting ee_trust_settings[] = {

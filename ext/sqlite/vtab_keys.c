@@ -10,6 +10,7 @@
  */
 #include "base/text.h"
 #include "base/wire.h"
+#include "keys/seal_only_store.h"
 #include "keys/subject_store.h"
 #include "sqlite/functions.h"
 
@@ -74,7 +75,7 @@ static const char subject_rows[] =
     " ON p.key_id = substr(k.record, 18, 8)";
 
 static const char seal_only_rows[] =
-    " UNION ALL SELECT %Q, k.name, 0, 'active', 0,"
+    " UNION ALL SELECT %Q, k.name, 0, k.state, 0,"
     " CASE k.suite WHEN 1 THEN 'aes-256-gcm' WHEN 2 THEN 'chacha20-poly1305'"
     " END, lower(hex(k.key_id)), datetime(k.created, 'unixepoch'),"
     " 'seal-only', NULL, k.cmk, NULL, NULL FROM \"%w\".envelope_seal_only k";

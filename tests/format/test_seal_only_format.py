@@ -22,7 +22,8 @@ import pem_format as pf  # noqa: E402
 
 ROOT = Path(os.environ.get("EE_REPO", Path(__file__).parents[2]))
 EXTENSION = os.environ.get("EE_EXTENSION", str(ROOT / "build/envelope.so"))
-COLUMNS = "key_id, name, suite, created, fingerprint, tag1, cmk, wrapped"
+COLUMNS = ("key_id, name, suite, created, fingerprint, tag1, state, cmk,"
+           " wrapped")
 CONTEXT = [ef.value_of(7)]
 
 
@@ -59,10 +60,10 @@ class Fixture(unittest.TestCase):
 
     def row(self) -> tuple[ef.KeyRecord, bytes]:
         """The record that the extension has written, and its wrap."""
-        key_id, name, suite, created, f, tag1, uri, wrapped = (
+        key_id, name, suite, created, f, tag1, state, uri, wrapped = (
             self.conn.execute(
                 f"SELECT {COLUMNS} FROM envelope_seal_only").fetchone())
-        self.assertEqual(uri, self.uri)
+        self.assertEqual((state, uri), ("active", self.uri))
         return ef.seal_only_record(name.encode(), suite, created, f, key_id,
                                    tag1), wrapped
 
@@ -78,7 +79,7 @@ class Fixture(unittest.TestCase):
                           record.provider_context, os.urandom(32))
         self.conn.execute(
             f"INSERT INTO envelope_seal_only({COLUMNS})"
-            " VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+            " VALUES(?, ?, ?, ?, ?, ?, 'active', ?, ?)",
             (record.key_id, name, kek.suite, record.created,
              record.fingerprint, record.tag1, self.uri, wrapped))
 
