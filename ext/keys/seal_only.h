@@ -14,10 +14,10 @@
  * round (ee_keys_is_version()).
  *
  * files: seal_only.c (to open), seal_only_own.c (the name's own key, whose
- * state stands above), seal_only_make.c (to seal), seal_only_change.c (states,
- * end), seal_only_config.c (the settings), seal_only_share.c (for other
- * connections), seal_only_store.c (SQL). What they tell each other is in
- * seal_only_parts.h.
+ * state stands above), seal_only_find.c and seal_only_make.c (to seal),
+ * seal_only_change.c (states, end), seal_only_config.c (the settings),
+ * seal_only_share.c (for other connections), seal_only_store.c (SQL). What they
+ * tell each other is in seal_only_parts.h.
  */
 #ifndef EE_KEYS_SEAL_ONLY_H
 #define EE_KEYS_SEAL_ONLY_H

@@ -40,6 +40,17 @@ int ee_seal_only_check_own(struct ee_keys *k, const char *schema,
                            struct ee_key_record *there,
                            struct ee_error *err) EE_CHECKED;
 
+/* EE_KEY_UNKNOWN, without a message: there is none to go on with. *there: the
+ * name's own key; where it has none, only the suite to take is set. */
+int ee_seal_only_find_made(struct ee_keys *k, struct ee_seal_only_cmk *c,
+                           uint64_t moment, struct ee_key_entry **out,
+                           struct ee_key_record *there,
+                           struct ee_error *err) EE_CHECKED;
+/* c goes on with this entry. wrap: the hash of what its row must have. */
+void ee_seal_only_set_made(struct ee_keys *k, struct ee_seal_only_cmk *c,
+                           struct ee_key_entry *e, int64_t made_at,
+                           const uint8_t *wrap);
+
 /* An entry of a payload; EE_TAMPERED when it is not the record's. */
 int ee_seal_only_keep(struct ee_keys *k, const char *schema,
                       const struct ee_key_record *r, const uint8_t *payload,
