@@ -127,6 +127,10 @@ struct scenario {
     "pii=pem:only.pem#sha256-"                                                 \
     "7b97094ca4e644f7b7043362e1d8a29326727e8bdb39948c58837374bbfbef64"
 #define SEAL_ONLY "SELECT envelope_config('seal_only', '" ONLY_PEM "');"
+#define END_SEAL_ONLY                                                          \
+    "SELECT envelope_key_set_state(key_id, 'disabled') FROM envelope_keys"     \
+    " WHERE origin = 'seal-only'; SELECT envelope_key_destroy(key_id, key_id)" \
+    " FROM envelope_keys WHERE origin = 'seal-only'; "
 #define OPEN_SEAL_ONLY                                                         \
     "SELECT envelope_config('open_seal_only', '" ONLY_PEM "');"
 
@@ -262,6 +266,12 @@ static const struct scenario scenarios[] = {
      SEALED SEAL_ONLY "SELECT envelope_key_open('pii');"
                       "UPDATE t SET c = envelope_seal('a', 'pii', 1);",
      OPEN_SEAL_ONLY OPENED, OPEN_SEAL_ONLY OPENED, "a"},
+    {"destroy what is seal-only",
+     SEALED SEAL_ONLY "SELECT envelope_key_open('pii');", END_SEAL_ONLY,
+     END_SEAL_ONLY
+     "SELECT count(*) || (SELECT envelope_open(c, id) FROM t) FROM"
+     " envelope_keys",
+     "1a"},
     {"create a subject", SEALED, "SELECT envelope_key_create('pii/1')",
      "SELECT envelope_key_create('pii/2');"
      " SELECT envelope_open(envelope_seal('b', 'pii/2'))",
