@@ -173,10 +173,11 @@ static void seal_only(int round)
     sqlite3 *db = open_db();
 
     set_limits(db);
-    (void)number_of(db,
-                    "SELECT envelope_config('seal_only', 'own=" PUBLIC "'),"
-                    " envelope_config('seal_only_time', iif(?1 % 3, '60', '0'))",
-                    round);
+    (void)number_of(
+        db,
+        "SELECT envelope_config('seal_only', 'own=" PUBLIC "'),"
+        " envelope_config('seal_only_time', iif(?1 % 3, '60', '0'))",
+        round);
     if (number_of(db, "SELECT length(envelope_key_open('own'))", 0) == 16) {
         expect(db, "SELECT envelope_open(envelope_seal(?1, 'own'))", round,
                round);

@@ -20,7 +20,7 @@ class OneVersion(SealOnly):
     def setUp(self):
         super().setUp()
         self.blob = self.sealed()
-        self.id = self.blob[KEY_ID].hex()
+        self.key_id = self.blob[KEY_ID].hex()
 
     def ignoring(self, *what):
         """An authorizer that makes nothing of an action, or NULL of a
@@ -31,11 +31,11 @@ class OneVersion(SealOnly):
 
     def state(self, key_id=None):
         return self.one(self.office, "SELECT state FROM envelope_keys WHERE"
-                        " key_id = ?", key_id or self.id)
+                        " key_id = ?", key_id or self.key_id)
 
     def test_disabled_and_active_again(self):
         self.assertEqual(CANARY, self.open(self.office, self.blob, 7))
-        self.assertEqual("disabled", self.one(self.office, SET_STATE, self.id,
+        self.assertEqual("disabled", self.one(self.office, SET_STATE, self.key_id,
                                               "disabled"))
         self.assertEqual("disabled", self.state())
         for conn in (self.office, self.connect_office()):
@@ -72,36 +72,36 @@ class OneVersion(SealOnly):
 
     def test_only_a_disabled_one_is_destroyed(self):
         for state in ("active", "decrypt-only"):
-            self.one(self.office, SET_STATE, self.id, state)
+            self.one(self.office, SET_STATE, self.key_id, state)
             text = self.refuses("only a disabled", self.office, DESTROY,
-                                self.id)
+                                self.key_id)
         self.office.execute(text[text.index("SELECT"):]).fetchall()
-        self.assertEqual("destroyed", self.one(self.office, DESTROY, self.id))
+        self.assertEqual("destroyed", self.one(self.office, DESTROY, self.key_id))
         self.assertEqual(0, self.versions())
         for conn in (self.office, self.connect_office()):
             self.refuses_open("no key", conn, self.blob, 7)
         self.assertEqual(CANARY, self.open(self.office, self.seal(self.office)))
 
     def test_the_id_is_typed_twice(self):
-        self.one(self.office, SET_STATE, self.id, "disabled")
+        self.one(self.office, SET_STATE, self.key_id, "disabled")
         self.refuses("give its name twice", self.office, "SELECT"
-                     " envelope_key_destroy(?, 'pii')", self.id)
+                     " envelope_key_destroy(?, 'pii')", self.key_id)
 
     def test_nothing_of_its_wrap_is_left(self):
         wrapped = self.one(self.office, "SELECT wrapped FROM"
                            " envelope_seal_only")
         with open(self.path, "rb") as file:
             self.assertIn(wrapped, file.read())
-        self.one(self.office, SET_STATE, self.id, "disabled")
-        self.one(self.office, DESTROY, self.id)
+        self.one(self.office, SET_STATE, self.key_id, "disabled")
+        self.one(self.office, DESTROY, self.key_id)
         self.office.close()
         with open(self.path, "rb") as file:
             self.assertNotIn(wrapped[-32:], file.read())
 
     def test_the_others_stay(self):
         other = self.sealed()
-        self.one(self.office, SET_STATE, self.id, "disabled")
-        self.one(self.office, DESTROY, self.id)
+        self.one(self.office, SET_STATE, self.key_id, "disabled")
+        self.one(self.office, DESTROY, self.key_id)
         self.assertEqual(CANARY, self.open(self.office, other, 7))
         self.assertEqual(1, self.versions())
 
@@ -113,7 +113,7 @@ class OneVersion(SealOnly):
             "SELECT key_id FROM envelope_keys WHERE origin = 'seal-only' AND"
             " key_id NOT IN (SELECT envelope_key_id(v) FROM t GROUP BY 1)"
         ).fetchall()
-        self.assertEqual([(self.id,)], unused)
+        self.assertEqual([(self.key_id,)], unused)
         for key_id, in unused:
             self.one(self.office, SET_STATE, key_id, "disabled")
             self.one(self.office, DESTROY, key_id)
@@ -123,20 +123,20 @@ class OneVersion(SealOnly):
 
     def test_in_a_transaction(self):
         self.office.execute("BEGIN")
-        self.one(self.office, SET_STATE, self.id, "disabled")
+        self.one(self.office, SET_STATE, self.key_id, "disabled")
         self.refuses_open("is disabled", self.office, self.blob, 7)
         self.office.execute("ROLLBACK")
         self.assertEqual(CANARY, self.open(self.office, self.blob, 7))
-        self.one(self.office, SET_STATE, self.id, "disabled")
+        self.one(self.office, SET_STATE, self.key_id, "disabled")
         self.office.execute("BEGIN")
         self.assertIn("in this transaction", self.one(self.office, DESTROY,
-                                                      self.id))
+                                                      self.key_id))
         self.office.execute("ROLLBACK")
-        self.one(self.office, SET_STATE, self.id, "active")
+        self.one(self.office, SET_STATE, self.key_id, "active")
         self.assertEqual(CANARY, self.open(self.office, self.blob, 7))
 
     def test_what_is_no_state_and_no_id(self):
-        self.refuses("a key state is", self.office, SET_STATE, self.id,
+        self.refuses("a key state is", self.office, SET_STATE, self.key_id,
                      "destroyed")
         self.refuses("envelope_keys", self.office, SET_STATE, "0" * 16,
                      "disabled")
@@ -144,12 +144,12 @@ class OneVersion(SealOnly):
     def test_it_is_not_rotated_nor_rewrapped(self):
         for call in ("envelope_key_rotate(?)", "envelope_key_rewrap(?)",
                      "envelope_key_set_policy(?, 'min_version', 1)"):
-            self.error(self.office, "SELECT " + call, self.id)
+            self.error(self.office, "SELECT " + call, self.key_id)
 
     def test_authorizers_and_triggers(self):
-        self.one(self.office, SET_STATE, self.id, "disabled")
+        self.one(self.office, SET_STATE, self.key_id, "disabled")
         self.ignoring(sqlite3.SQLITE_UPDATE, "envelope_seal_only")
-        self.refuses("suppresses it", self.office, SET_STATE, self.id,
+        self.refuses("suppresses it", self.office, SET_STATE, self.key_id,
                      "active")
         self.one(self.office, SET_STATE, "pii", "disabled")
         self.ignoring(sqlite3.SQLITE_READ, "envelope_seal_only", "name")
@@ -158,13 +158,13 @@ class OneVersion(SealOnly):
         self.assertEqual("disabled", self.state())
         self.office.execute("CREATE TEMP TRIGGER x AFTER UPDATE ON"
                             " main.envelope_seal_only BEGIN SELECT 1; END")
-        self.refuses("trigger", self.office, SET_STATE, self.id, "active")
+        self.refuses("trigger", self.office, SET_STATE, self.key_id, "active")
 
     def test_the_audit_log(self):
         self.config(self.office, "audit", self.file("audit.log"))
-        self.one(self.office, SET_STATE, self.id, "disabled")
+        self.one(self.office, SET_STATE, self.key_id, "disabled")
         self.refuses_open("is disabled", self.office, self.blob, 7)
-        self.one(self.office, DESTROY, self.id)
+        self.one(self.office, DESTROY, self.key_id)
         with open(self.file("audit.log"), encoding="utf-8") as log:
             text = log.read()
         for line in ('"event":"state"', '"event":"denied","operation":"open"',
@@ -174,9 +174,9 @@ class OneVersion(SealOnly):
     def test_an_attached_database(self):
         conn = self.connect(self.file("x.db"))
         conn.execute("ATTACH ? AS app", (self.path,))
-        self.one(conn, SET_STATE, self.id, "disabled")
+        self.one(conn, SET_STATE, self.key_id, "disabled")
         self.assertEqual("disabled", self.state())
-        self.one(conn, DESTROY, self.id)
+        self.one(conn, DESTROY, self.key_id)
         self.assertEqual(0, self.versions())
 
 
