@@ -14,6 +14,15 @@
 
 #include <string.h>
 
+static int altered(const struct ee_key_record *r, const char *schema,
+                   struct ee_error *err)
+{
+    return ee_fail(err, EE_TAMPERED,
+                   "a seal-only version of key %s is not available: its row in "
+                   "%s.envelope_seal_only was altered",
+                   r->name, schema);
+}
+
 /* The state in the row. Nothing authenticates it: it can only refuse. */
 static int check_state(const struct ee_key_record *r, struct ee_error *err)
 {
@@ -47,43 +56,34 @@ static struct ee_seal_only_cmk *find_cmk(const struct ee_seal_only_list *list,
     return NULL;
 }
 
-static int find_allowed(struct ee_keys *k, const char *schema,
-                        const struct ee_key_record *r,
-                        const struct ee_wrap *wrap,
-                        struct ee_seal_only_cmk **out, struct ee_error *err)
+/* NULL: with the error. */
+static struct ee_seal_only_cmk *find_allowed(struct ee_keys *k,
+                                             const char *schema,
+                                             const struct ee_key_record *r,
+                                             const struct ee_wrap *wrap,
+                                             struct ee_error *err)
 {
+    struct ee_seal_only_cmk *cmk = NULL;
     struct ee_pem_wrap parts;
 
-    *out = NULL;
     if (!ee_pem_wrap_read(&parts, wrap->wrapped)) {
-        return ee_fail(err, EE_TAMPERED,
-                       "the table envelope_seal_only was altered: a wrap of "
-                       "key %s is none",
-                       r->name);
+        (void)altered(r, schema, err);
+        return NULL;
     }
-    *out = find_cmk(&k->seal_only.open, schema, r->name, parts.id);
-    if (*out == NULL) {
-        *out = find_cmk(&k->seal_only.seal, schema, r->name, parts.id);
+    cmk = find_cmk(&k->seal_only.open, schema, r->name, parts.id);
+    if (cmk == NULL) {
+        cmk = find_cmk(&k->seal_only.seal, schema, r->name, parts.id);
     }
-    if (*out != NULL) {
-        return EE_OK;
+    if (cmk == NULL) {
+        (void)ee_fail(err, EE_DENIED,
+                      "this was sealed for key %s under a public key, by a "
+                      "session that is not known, and the setting "
+                      "open_seal_only does not name that key; if it is yours: "
+                      "SELECT envelope_config('open_seal_only', "
+                      "'%s=pem:FILE#sha256-HEX')",
+                      r->name, r->name);
     }
-    return ee_fail(
-        err, EE_DENIED,
-        "this was sealed for key %s under a public key, by a session "
-        "that is not known, and the setting open_seal_only does not "
-        "name that key; if it is yours: SELECT envelope_config("
-        "'open_seal_only', '%s=pem:FILE#sha256-HEX')",
-        r->name, r->name);
-}
-
-static int altered(const struct ee_key_record *r, const char *schema,
-                   struct ee_error *err)
-{
-    return ee_fail(err, EE_TAMPERED,
-                   "a seal-only version of key %s is not available: its row in "
-                   "%s.envelope_seal_only was altered",
-                   r->name, schema);
+    return cmk;
 }
 
 /* A row was put under the id of a key of another kind. Its entry stays: a
@@ -223,11 +223,13 @@ static int check_may_open(struct ee_keys *k, const char *schema,
                           struct ee_seal_only_cmk **cmk, struct ee_error *err)
 {
     struct ee_key_record own;
-    int rc = find_allowed(k, schema, r, wrap, cmk, err);
+    int rc = EE_OK;
 
-    if (rc == EE_OK) {
-        rc = check_state(r, err);
+    *cmk = find_allowed(k, schema, r, wrap, err);
+    if (*cmk == NULL) {
+        return err->code;
     }
+    rc = check_state(r, err);
     return rc == EE_OK
                ? ee_seal_only_check_own(k, schema, r->name, *cmk, &own, err)
                : rc;

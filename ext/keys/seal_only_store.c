@@ -207,7 +207,7 @@ int ee_seal_only_wraps(struct ee_statements *s, const char *schema,
     bind_which(stmt, which);
     while (rc == EE_OK && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
         rc = read_wrap(stmt, 0, &one, err);
-        if (rc == EE_OK) {
+        if (rc == EE_OK && one != NULL) {
             one->next = *list;
             *list = one;
         }
