@@ -178,16 +178,18 @@ static struct ee_key_entry *evict_oldest(struct ee_cache *c)
     struct ee_key_entry *e = c->oldest;
 
     /* few are pinned, for as long as a call; of the others there is one for a
-     * name of the setting seal_only */
+     * name of the setting seal_only. Beside many of these the newest may be the
+     * only one to go, and is borrowed still. */
     while (e != NULL && (e->pins > 0 || e->until != 0)) {
         e = e->newer;
     }
-    if (e != NULL) {
+    if (e != NULL && e != c->newest) {
         take_out(c, e);
         ee_kek_free(e->kek);
         c->counts.evicted++;
+        return e;
     }
-    return e;
+    return NULL;
 }
 
 void ee_cache_make_room(struct ee_cache *c, size_t entries)

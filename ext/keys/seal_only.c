@@ -254,7 +254,7 @@ int ee_seal_only_load(struct ee_keys *k, const char *schema,
     if (rc == EE_OK) {
         rc = ee_keys_ready(k, err);
     }
-    if (rc == EE_OK) {
+    if (rc == EE_OK && cmk != NULL) { /* the one goes with the other */
         rc = find_or_load(k, schema, &r, wrap, cmk, out, err);
         if (rc == EE_TAMPERED) { /* not for the reader alone */
             rc = ee_audit_denied(&k->audit, moment, "verify", schema, &r, rc,

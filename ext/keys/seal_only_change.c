@@ -78,7 +78,7 @@ static int delete_which(struct ee_keys *k, const char *schema, const char *name,
     }
     if (rc == EE_OK) { /* all of them: these few are found again */
         ee_cache_forget_seal_only(&k->cache);
-        ee_seal_only_unshare(name);
+        ee_seal_only_unshare(which);
     }
     return rc;
 }

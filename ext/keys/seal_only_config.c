@@ -40,6 +40,19 @@ void ee_seal_only_clear(struct ee_seal_only *s)
     clear_list(&s->open);
 }
 
+/* What this connection made is kept no longer than it says now, by nobody. */
+static void unshare(const struct ee_seal_only *s)
+{
+    for (size_t i = 0; i < s->seal.count; i++) {
+        const struct ee_seal_only_which which = {.key_id =
+                                                     s->seal.items[i].key_id};
+
+        if (s->seal.items[i].made) {
+            ee_seal_only_unshare(&which);
+        }
+    }
+}
+
 int ee_seal_only_set_time(struct ee_keys *k, const char *value,
                           struct ee_error *err)
 {
@@ -57,7 +70,10 @@ int ee_seal_only_set_time(struct ee_keys *k, const char *value,
                        "connection is closed, and not shared",
                        EE_SEAL_ONLY_SECONDS_MAX);
     }
-    if (v != s->seconds) { /* not longer than is said now */
+    if (v < s->seconds) {
+        unshare(s);
+    }
+    if (v != s->seconds) {
         set_seconds(s, v);
         ee_cache_forget_seal_only(&k->cache);
         ee_keys_changed(k);

@@ -73,7 +73,8 @@ bool ee_seal_only_take(struct ee_keys *k, const struct ee_seal_only_cmk *c,
  * own. */
 void ee_seal_only_share(struct ee_keys *k, const struct ee_seal_only_cmk *c,
                         const struct ee_key_record *r, const uint8_t *payload);
-void ee_seal_only_unshare(const char *name); /* in all databases */
+/* Wipes what the others would take: in all databases. */
+void ee_seal_only_unshare(const struct ee_seal_only_which *which);
 void ee_seal_only_sweep(void);
 
 /* ---- states and end: seal_only_change.c ---- */

@@ -59,12 +59,22 @@ void ee_seal_only_sweep(void)
     ee_shared_unlock();
 }
 
-void ee_seal_only_unshare(const char *name)
+static bool is_meant(const struct slot *s,
+                     const struct ee_seal_only_which *which)
+{
+    const struct ee_key_record *r = &s->version.record;
+
+    return s->version.payload != NULL &&
+           (which->key_id != NULL
+                ? ee_equal(r->fingerprint, which->key_id, EE_KEY_ID_BYTES)
+                : strcmp(r->name, which->name) == 0);
+}
+
+void ee_seal_only_unshare(const struct ee_seal_only_which *which)
 {
     ee_shared_lock();
     for (int i = 0; i < SHARED_MAX; i++) {
-        if (slots[i].version.payload != NULL &&
-            strcmp(slots[i].version.record.name, name) == 0) {
+        if (is_meant(&slots[i], which)) {
             drop(&slots[i]);
         }
     }

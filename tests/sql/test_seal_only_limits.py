@@ -7,7 +7,7 @@ import sqlite3
 import time
 import unittest
 
-from support import CANARY, SECONDS, load
+from support import CANARY, KEY_ID, SECONDS, load
 from test_seal_only import INSERT, OPEN_KEY, SealOnly
 
 CACHED = "SELECT value FROM envelope_stats WHERE name = 'cache_keys'"
@@ -36,6 +36,13 @@ class Kept(SealOnly):
             self.config(conn, "seal_only_time", value)
             self.refuses_open(LOST, conn, blob)
             self.assertEqual(0, self.one(conn, CACHED))
+
+    def test_nor_by_those_it_was_shared_with(self):
+        conn = self.warm(time="3600")
+        first = self.seal(conn)[KEY_ID]
+        self.assertEqual(first, self.seal(self.warm(time="3600"))[KEY_ID])
+        self.config(conn, "seal_only_time", "60")
+        self.assertNotEqual(first, self.seal(self.warm(time="3600"))[KEY_ID])
 
     def test_the_same_time_set_again_changes_nothing(self):
         conn = self.warm(time="60")
@@ -88,6 +95,27 @@ class Bounded(SealOnly):
                          " envelope_seal(i, 'pii/' || i) FROM n")
             conn.execute(INSERT, ("x",))
         self.assertEqual(1, self.versions())
+
+    def test_more_of_them_than_the_cache_holds(self):
+        """What a rewrap is at is not pushed out by what it goes to."""
+        conn = self.connect()
+        names = ["k%d" % i for i in range(24)]
+        for name in ("a", "b"):
+            self.one(conn, "SELECT envelope_key_create(?)", name)
+        blobs = [self.seal(conn, i, "a") for i in range(3)]
+        conn = self.connect()
+        self.config(conn, "cache_bytes", "40000")
+        self.config(conn, "seal_only", " ".join(
+            "%s=%s" % (name, self.uri) for name in names))
+        for name in names:
+            self.one(conn, "SELECT envelope_key_open(?)", name)
+        for blob in blobs:
+            other = self.one(conn, "SELECT envelope_rewrap(?, 'b')", blob)
+            self.assertEqual(blob[61:], other[61:])
+            self.assertEqual(self.open(conn, blob), self.open(conn, other))
+        for name in names:
+            self.seal(conn, "x", name)
+        self.assertEqual(len(names), self.versions(conn))
 
     def test_the_limits_hold_for_the_office(self):
         blob = self.sealed()
