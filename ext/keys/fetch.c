@@ -156,6 +156,7 @@ static int renew(struct ee_keys *k, const struct ee_key_record *r,
 static void renew_ahead(struct ee_keys *k, const struct ee_key_record *r,
                         struct ee_key_entry *e)
 {
+    const bool before = k->quiet;
     struct ee_error ignored;
 
     if (sqlite3_txn_state(k->db, NULL) == SQLITE_TXN_WRITE) {
@@ -167,7 +168,7 @@ static void renew_ahead(struct ee_keys *k, const struct ee_key_record *r,
     } else {
         ee_cache_not_renewed(&k->cache, e);
     }
-    k->quiet = false;
+    k->quiet = before;
 }
 
 bool ee_keys_is_version(const struct ee_key_entry *e)

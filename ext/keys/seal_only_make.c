@@ -154,14 +154,6 @@ static int tell_to_open(const struct ee_seal_only_cmk *c, struct ee_error *err)
                    c->name);
 }
 
-static int refuse_trigger(const char *schema, struct ee_error *err)
-{
-    return ee_fail(err, EE_CONFIG,
-                   "%s has a trigger on a key table, in the file or a TEMP "
-                   "one: DROP it, keys are not made while it is there",
-                   schema);
-}
-
 /* Not outside a write transaction: each SELECT would commit. */
 static int check_may_make(struct ee_keys *k, const struct ee_seal_only_cmk *c,
                           struct ee_error *err)
@@ -177,7 +169,7 @@ static int check_may_make(struct ee_keys *k, const struct ee_seal_only_cmk *c,
     if (rc == EE_OK) {
         rc = ee_store_has_trigger(&k->statements, schema, &yes, err);
     }
-    return rc == EE_OK && yes ? refuse_trigger(schema, err) : rc;
+    return rc == EE_OK && yes ? ee_keys_refuse_trigger(schema, err) : rc;
 }
 
 /* Inside the application's transaction. */
