@@ -174,13 +174,16 @@ int ee_keys_destroy(struct ee_keys *k, const char *name, size_t n,
     struct destruction d = {
         .change = {.k = k, .state = EE_STATE_DESTROYED, .also = destroy_one}};
     struct ee_seal_only_row row;
+    bool seal_only = false;
     char buffer[EE_SCHEMA_MAX + EE_NAME_MAX];
     size_t slash = 0;
-    int rc = EE_OK;
+    int rc = ee_seal_only_meant(k, name, n, &seal_only, &row, err);
 
     *left = EE_LEFT_NOTHING;
-    if (ee_seal_only_meant(k, name, n, &row)) {
+    if (rc == EE_OK && seal_only) {
         rc = ee_seal_only_destroy(k, &row, left, err);
+    }
+    if (rc != EE_OK || seal_only) {
         return ee_audit_outcome(&k->audit, "destroy", name, NULL, rc, err);
     }
     if (ee_subject_meant(k, buffer, &name, &n, &slash)) {

@@ -21,16 +21,19 @@ struct change {
     struct ee_wrap *wraps;       /* what is destroyed, to look for later */
 };
 
-bool ee_seal_only_meant(struct ee_keys *k, const char *text, size_t n,
-                        struct ee_seal_only_row *out)
+int ee_seal_only_meant(struct ee_keys *k, const char *text, size_t n, bool *yes,
+                       struct ee_seal_only_row *out, struct ee_error *err)
 {
     struct ee_key_record r;
-    struct ee_error ignored;
+    int rc = EE_OK;
 
-    return ee_unhex(out->key_id, sizeof out->key_id, text, n) &&
-           ee_keys_describe(k, out->key_id, &r, out->schema, &ignored) ==
-               EE_OK &&
-           r.origin == EE_ORIGIN_SEAL_ONLY;
+    *yes = false;
+    if (!ee_unhex(out->key_id, sizeof out->key_id, text, n)) {
+        return EE_OK;
+    }
+    rc = ee_keys_describe(k, out->key_id, &r, out->schema, err);
+    *yes = rc == EE_OK && r.origin == EE_ORIGIN_SEAL_ONLY;
+    return rc == EE_KEY_UNKNOWN ? EE_OK : rc;
 }
 
 /* ---- one version ---- */

@@ -84,9 +84,10 @@ struct ee_seal_only_row {
     uint8_t key_id[EE_KEY_ID_BYTES];
 };
 
-/* Is the text the 16 hex digits of a seal-only version that is here? */
-bool ee_seal_only_meant(struct ee_keys *k, const char *text, size_t n,
-                        struct ee_seal_only_row *out);
+/* *yes: the text is the 16 hex digits of a seal-only version that is here. */
+int ee_seal_only_meant(struct ee_keys *k, const char *text, size_t n, bool *yes,
+                       struct ee_seal_only_row *out,
+                       struct ee_error *err) EE_CHECKED;
 /* As their like in keys.h. Destroyed, its row is gone. */
 int ee_seal_only_set_state(struct ee_keys *k,
                            const struct ee_seal_only_row *row, uint8_t state,

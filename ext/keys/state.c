@@ -190,11 +190,15 @@ int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
 {
     struct ee_state_change c = {.k = k, .state = state};
     struct ee_seal_only_row row;
+    bool seal_only = false;
     char buffer[EE_SCHEMA_MAX + EE_NAME_MAX];
     size_t slash = 0;
     int rc = check_target(state, err);
 
-    if (rc == EE_OK && ee_seal_only_meant(k, name, n, &row)) {
+    if (rc == EE_OK) {
+        rc = ee_seal_only_meant(k, name, n, &seal_only, &row, err);
+    }
+    if (rc == EE_OK && seal_only) {
         rc = ee_seal_only_set_state(k, &row, state, err);
         return ee_audit_outcome(&k->audit, "set_state", name, NULL, rc, err);
     }
