@@ -3,6 +3,7 @@
 # Builds, tests and checks sqlite-envelope. GNU make 4.3 or later.
 #
 #   make          builds build/envelope.so
+#   make modules  builds the provider modules beside it
 #   make help     lists every target
 #
 # One VARIANT is built at a time, into build/<variant>/. A gate that needs
@@ -103,11 +104,38 @@ SO_PKGS     := libsodium libcrypto
 TEST_PKGS   := $(SO_PKGS) sqlite3
 
 pkg_cflags = $(eval pkg_cflags := $(shell $(PKG_CONFIG) --cflags $(TEST_PKGS)))$(pkg_cflags)
-so_libs    = $(eval so_libs := $(shell $(PKG_CONFIG) --libs $(SO_PKGS)))$(so_libs)
-test_libs  = $(eval test_libs := $(shell $(PKG_CONFIG) --libs $(TEST_PKGS)))$(test_libs)
+so_libs    = $(eval so_libs := $(shell $(PKG_CONFIG) --libs $(SO_PKGS)) -ldl)$(so_libs)
+test_libs  = $(eval test_libs := $(shell $(PKG_CONFIG) --libs $(TEST_PKGS)) -ldl)$(test_libs)
 
 COMPILE = $(COMPILER) $(EE_CPPFLAGS) $(CPPFLAGS) $(EE_CFLAGS) $(pkg_cflags) \
-          $(CFLAGS)
+          $(module_cflags) $(CFLAGS)
+
+# --- modules -----------------------------------------------------------------
+#
+# A folder ext/<module>/ becomes envelope_<module>.so beside envelope.so. It
+# links libraries that the core does without, and has its own copy of what it
+# uses of ext/base and ext/crypto. Tests and fuzz targets named <module>_*.c are
+# linked with it. What is of a module whose libraries are not installed is
+# ABSENT, and is told of as skipped.
+
+kms_PKGS    := libcurl jansson
+pkcs11_PKGS := p11-kit-1
+
+MODULES := $(foreach m,kms pkcs11,$(if $(wildcard ext/$m/*.c),$m))
+READY   := $(foreach m,$(MODULES),$(if $(filter 0,$(shell \
+             $(PKG_CONFIG) --exists $($m_PKGS) 2> /dev/null; echo $$?)),$m))
+UNREADY := $(filter-out $(READY),$(MODULES))
+ABSENT  := $(foreach m,$(UNREADY),$(wildcard tests/*/$m_*.c))
+
+module_src  = $(sort $(wildcard ext/$(1)/*.c))
+module_obj  = $(patsubst %.c,$(OUT)/core/%.o,$(call module_src,$(1)))
+module_so   = $(patsubst %,$(dir $(SO))envelope_%.so,$(1))
+module_libs = $(shell $(PKG_CONFIG) --libs $(foreach m,$(1),$($m_PKGS)))
+module_pkgs = $(if $(1),$(shell \
+                $(PKG_CONFIG) --cflags $(foreach m,$(1),$($m_PKGS))))
+
+# the layers below modules, from which the linker takes what they use
+LOWER_SRC := $(wildcard ext/base/*.c ext/crypto/*.c)
 
 # --- sources -----------------------------------------------------------------
 
@@ -123,15 +151,19 @@ GEN_HDR   := $(patsubst sql/%.sql,$(GEN)/%_sql.h,$(wildcard sql/*.sql))
 # is linked into all of them, and into those of tests/fault
 UNIT_SRC  := $(sort $(wildcard tests/unit/*_*.c))
 HELP_SRC  := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
-FAULT_SRC := $(sort $(wildcard tests/fault/*.c))
+UNIT_SRC  := $(filter-out $(ABSENT),$(UNIT_SRC))
+FAULT_SRC := $(filter-out $(ABSENT),$(sort $(wildcard tests/fault/*.c)))
 # applications that load the .so and link nothing of ours; files without
 # underscore are linked into all of them. big_* need gigabytes: check-big
 HOST_SRC  := $(sort $(wildcard tests/hosts/*_*.c))
 HOST_HELP := $(sort $(filter-out $(HOST_SRC),$(wildcard tests/hosts/*.c))) \
                tests/unit/tap.c
 # programs that the tests in Python call; they find them through EE_TOOLS
-TOOL_SRC  := $(sort $(wildcard tests/tools/*.c))
-FUZZ_SRC  := $(sort $(wildcard tests/fuzz/*.c))
+TOOL_SRC  := $(filter-out $(ABSENT),$(sort $(wildcard tests/tools/*.c)))
+FUZZ_SRC  := $(filter-out $(ABSENT),$(sort $(wildcard tests/fuzz/*.c)))
+# providers in loadable extensions of their own; they include no header of ours
+# but envelope_provider.h
+OTHER_SRC := $(sort $(wildcard tests/providers/*.c))
 # programs of many threads, for ThreadSanitizer
 RACE_SRC  := $(sort $(wildcard tests/race/*.c))
 # bench/ext_*.c are loadable extensions of their own, the rest are programs
@@ -150,13 +182,20 @@ FUZZ      := $(call prog,$(FUZZ_SRC))
 RACE      := $(call prog,$(RACE_SRC))
 BENCH     := $(call prog,$(BENCH_SRC))
 BENCH_SO  := $(BENCH_EXT:%.c=$(OUT)/%.so)
+OTHER_SO  := $(OTHER_SRC:%.c=$(OUT)/%.so)
+MODULE_SO := $(foreach m,$(MODULES),$(call module_so,$m))
+MODULE_OBJ := $(foreach m,$(MODULES),$(call module_obj,$m))
 HELP_OBJ  := $(HELP_SRC:%.c=$(OUT)/%.o)
 TEST_OBJ  := $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(HELP_SRC) $(FAULT_SRC) \
                $(HOST_SRC) $(HOST_HELP) $(TOOL_SRC) $(FUZZ_SRC) $(RACE_SRC) \
-               $(BENCH_SRC) $(BENCH_HELP) $(BENCH_EXT))
-OBJ       := $(SO_OBJ) $(CORE_OBJ) $(TEST_OBJ)
+               $(BENCH_SRC) $(BENCH_HELP) $(BENCH_EXT) $(OTHER_SRC))
+OBJ       := $(SO_OBJ) $(CORE_OBJ) $(MODULE_OBJ) $(TEST_OBJ)
 
 FORMATTED := $(wildcard $(foreach d,ext/*/ ext/ tests/*/ bench/,$d*.c $d*.h))
+
+comma := ,
+empty :=
+space := $(empty) $(empty)
 
 # --- building ----------------------------------------------------------------
 #
@@ -170,6 +209,37 @@ all: $(SO) ## build build/envelope.so
 $(SO): $(SO_OBJ)
 	$(call say,LD)$(COMPILE) $(LTO) $(SO_LDFLAGS) $(LDFLAGS) -o $@ $^ $(so_libs)
 
+.PHONY: modules
+modules: ## install what is missing, and build the provider modules
+	@tests/setup.sh modules
+	$(AGAIN) build-modules
+
+.PHONY: build-modules
+build-modules: $(SO) $(MODULE_SO) ## the same without the installing
+
+$(OUT)/core/lower.a: $(LOWER_SRC:%.c=$(OUT)/core/%.o)
+	@rm -f $@
+	$(call say,AR)$(AR) rcs $@ $^
+
+# programs that can be of a module: unit/kms_json.c is
+LINKED    = $(UNIT) $(FAULT) $(TOOL) $(FUZZ)
+of_module = $(foreach d,unit fault tools fuzz,$(filter $(OUT)/tests/$d/$(1)_%,$(2)))
+
+# private: prerequisites, such as the file of flags, do not inherit it
+define module_rules
+$(call module_so,$(1)): $(call module_obj,$(1)) $(OUT)/core/lower.a
+	$$(call say,LD)$$(COMPILE) $$(SO_LDFLAGS) $$(LDFLAGS) -o $$@ $$^ \
+	    $$(call module_libs,$(1)) $$(so_libs)
+
+$(OUT)/core/ext/$(1)/%.o: private module_cflags = $$(call module_pkgs,$(1))
+$(call of_module,$(1),$(TEST_OBJ)): private module_cflags = \
+    $$(call module_pkgs,$(1))
+
+$(call of_module,$(1),$(LINKED)): $(call module_obj,$(1))
+$(call of_module,$(1),$(LINKED)): private more_libs = $$(call module_libs,$(1))
+endef
+$(foreach m,$(MODULES),$(eval $(call module_rules,$m)))
+
 $(OUT)/so/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	@mkdir -p $(@D)
 	$(call say,CC)$(COMPILE) $(LTO) -MMD -MP -c -o $@ $<
@@ -179,7 +249,7 @@ $(OUT)/core/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	@mkdir -p $(@D)
 	$(call say,CC)$(COMPILE) -DSQLITE_CORE -MMD -MP -c -o $@ $<
 
-$(BENCH_EXT:%.c=$(OUT)/%.o): $(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
+$(patsubst %.c,$(OUT)/%.o,$(BENCH_EXT) $(OTHER_SRC)): $(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	@mkdir -p $(@D)
 	$(call say,CC)$(COMPILE) -MMD -MP -c -o $@ $<
 
@@ -190,22 +260,23 @@ $(OUT)/%.o: %.c $(OUT)/flags | $(GEN_HDR)
 	    -MMD -MP -c -o $@ $<
 
 $(UNIT) $(FAULT) $(RACE): $(OUT)/%: $(OUT)/%.o $(HELP_OBJ) $(CORE_OBJ)
-	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
+	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) $(more_libs) -lm
 
 $(HOST) $(BIG): $(OUT)/%: $(OUT)/%.o $(HOST_HELP:%.c=$(OUT)/%.o)
-	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -ldl
+	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs)
 
 $(TOOL): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
-	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
+	$(call say,LD)$(COMPILE) $(LDFLAGS) -o $@ $^ $(test_libs) $(more_libs) -lm
 
 # what is measured is what is shipped: the objects of the .so, optimized as one
 $(BENCH): $(OUT)/%: $(OUT)/%.o $(BENCH_HELP:%.c=$(OUT)/%.o) $(SO_OBJ)
 	$(call say,LD)$(COMPILE) $(LTO) $(LDFLAGS) -o $@ $^ $(test_libs) -lm
 
 $(FUZZ): $(OUT)/%: $(OUT)/%.o $(CORE_OBJ)
-	$(call say,LD)$(COMPILE) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(test_libs) -lm
+	$(call say,LD)$(COMPILE) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(test_libs) \
+	    $(more_libs) -lm
 
-$(BENCH_SO): $(OUT)/%.so: $(OUT)/%.o
+$(BENCH_SO) $(OTHER_SO): $(OUT)/%.so: $(OUT)/%.o
 	$(call say,LD)$(COMPILE) $(SO_LDFLAGS) $(LDFLAGS) -o $@ $^ $(so_libs)
 
 # A SQL file becomes a C string: backslashes and quotes escaped, a \n a line.
@@ -239,9 +310,10 @@ demo: ## install what is missing, build, and show the main job
 	@sh tests/demo.sh $(SO)
 
 .PHONY: install
-install: all ## copy the extension to PREFIX/lib/sqlite3 (PREFIX, DESTDIR)
+install: all ## copy what is built to PREFIX/lib/sqlite3 (PREFIX, DESTDIR)
 	install -d '$(DESTDIR)$(PREFIX)/lib/sqlite3'
-	install -m 644 $(SO) '$(DESTDIR)$(PREFIX)/lib/sqlite3/envelope.so'
+	install -m 644 $(SO) $(wildcard $(MODULE_SO)) \
+	    '$(DESTDIR)$(PREFIX)/lib/sqlite3'
 
 .PHONY: clean
 clean: ## remove build/
@@ -255,8 +327,9 @@ help: ## this list
 # --- testing -----------------------------------------------------------------
 
 RUN = EE_SCALE='$(EE_SCALE)' EE_TOOLS='$(CURDIR)/$(OUT)/tests/tools' \
-      $(PYTHON) tests/run.py --extension $(SO) \
-      --jobs $(JOBS) $(if $(TESTS),--filter '$(TESTS)')
+      EE_PROVIDERS='$(CURDIR)/$(OUT)/tests/providers' \
+      $(PYTHON) tests/run.py --extension $(SO) --jobs $(JOBS) \
+      $(if $(TESTS),--filter '$(TESTS)')
 AGAIN = +@$(MAKE) --no-print-directory
 
 .PHONY: test
@@ -265,8 +338,20 @@ test: ## install what is missing, build, and run every test (TESTS=part)
 	$(AGAIN) run-tests
 
 .PHONY: run-tests
-run-tests: $(SO) $(UNIT) $(HOST) $(TOOL) ## the same without the installing (VARIANT=name)
-	@$(RUN) $(RUN_FLAGS) $(UNIT) $(HOST)
+run-tests: $(SO) $(UNIT) $(HOST) $(TOOL) $(OTHER_SO) ## the same without the installing (VARIANT=name)
+	@$(RUN) $(RUN_FLAGS) $(UNIT) $(HOST) \
+	    $(patsubst %,--absent %,$(filter-out tests/fuzz/%,$(ABSENT)))
+
+.PHONY: test-providers
+test-providers: ## install servers, build, and test the modules against them
+	@tests/setup.sh providers
+	$(AGAIN) run-providers
+
+MODULE_UNIT = $(foreach m,$(MODULES),$(call of_module,$m,$(UNIT)))
+
+.PHONY: run-providers
+run-providers: $(SO) $(MODULE_SO) $(MODULE_UNIT) $(TOOL) $(OTHER_SO) ## the same without the installing (VARIANT=name)
+	@$(RUN) --timeout 900 $(RUN_FLAGS) --providers $(MODULE_UNIT)
 
 .PHONY: check-clang
 check-clang: ## build by clang, and test
@@ -287,9 +372,6 @@ check-asan: ## test under AddressSanitizer and UBSan
 
 # The programs that tests start run under valgrind too, but for those that are
 # not ours to judge, and what they start.
-comma := ,
-empty :=
-space := $(empty) $(empty)
 NOT_TRACED := /bin/* /usr/bin/*sh /usr/bin/env /usr/bin/faketime \
     /usr/bin/strace /usr/bin/cc /usr/bin/*gcc* /usr/bin/*clang* /usr/bin/make \
     /usr/bin/git
@@ -321,7 +403,7 @@ check-oom: $(FAULT) ## make every allocation fail in turn (tests/fault)
 	@$(RUN) --timeout 2400 --no-python $(FAULT)
 
 .PHONY: check-user
-check-user: $(SO) $(UNIT) $(HOST) $(TOOL) ## test as a user who is not root
+check-user: $(SO) $(UNIT) $(HOST) $(TOOL) $(OTHER_SO) ## test as a user who is not root
 	@EE_SCALE=0.2 JOBS=$(JOBS) PYTHON=$(PYTHON) \
 	    sh tests/as_user.sh $(SO) $(TESTS) -- $(UNIT) $(HOST)
 
@@ -356,7 +438,7 @@ fuzz-all: $(FUZZ)
 	    build/fuzz/tests/fuzz/$t -runs=0 -verbosity=0 tests/fuzz/corpus/$t; \
 	    echo '--- fuzz $t: $(FUZZ_SECONDS) s'; \
 	    $(call fuzz_one,$t,$(FUZZ_SECONDS));) \
-	echo '$(words $(FUZZ)) fuzz targets done'
+	echo '$(words $(FUZZ)) fuzz targets done$(patsubst tests/fuzz/%,$(comma) skipped %,$(filter tests/fuzz/%,$(ABSENT)))'
 
 # --- speed -------------------------------------------------------------------
 
@@ -378,7 +460,7 @@ budget-update: $(BENCH) ## write bench/budget.txt anew
 LINTS := $(sort $(wildcard tests/lint/*.sh))
 
 .PHONY: lint
-lint: $(SO) ## layers, banned calls, sizes, rules without a citation, ...
+lint: $(SO) $(foreach m,$(READY),$(call module_so,$m)) ## layers, banned calls, sizes, rules without a citation, ...
 	@rc=0; $(foreach l,$(LINTS),sh $l || rc=1;) exit $$rc
 
 .PHONY: format
@@ -390,15 +472,17 @@ format-check: ## fail when `make format` would change something
 	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
 
 # One file a run: clang-tidy 14 carries state from file to file, and errs.
-TIDY = $(CLANG_TIDY) --quiet "$$1" -- -std=c11 $(EE_CPPFLAGS) $(pkg_cflags)
+TIDY = $(CLANG_TIDY) --quiet "$$1" -- -std=c11 $(EE_CPPFLAGS) $(pkg_cflags) \
+    $(call module_pkgs,$(READY))
+ANALYZED = $(EXT_SRC) $(foreach m,$(READY),$(call module_src,$m))
 
 .PHONY: analyze
 analyze: $(GEN_HDR) ## clang-tidy and cppcheck
-	@printf '%s\n' $(EXT_SRC) | xargs -P $(JOBS) -n 1 sh -c \
+	@printf '%s\n' $(ANALYZED) | xargs -P $(JOBS) -n 1 sh -c \
 	    'said=$$($(TIDY) 2>&1) || { printf "%s\n" "$$said"; exit 1; }' -
 	$(CPPCHECK) --quiet -j $(JOBS) --std=c11 --inline-suppr \
 	    --enable=warning,performance,portability --error-exitcode=1 \
-	    --suppress=missingIncludeSystem $(EE_CPPFLAGS) $(EXT_SRC)
+	    --suppress=missingIncludeSystem $(EE_CPPFLAGS) $(ANALYZED)
 
 .PHONY: cover
 cover: ## line coverage of ext/ by the tests (needs lcov)

@@ -7,7 +7,9 @@
 A PROGRAM is a C test that prints TAP: "ok N - name", "not ok N - name",
 "ok N - name # SKIP why", lines of "# diagnosis", and the plan "1..N" at the
 end. Besides the programs, every tests/*/test_*.py is run, each in a process
-of its own, with unittest. They find in their environment:
+of its own, with unittest; those of tests/providers, which need servers, only
+with --providers, which then leaves the others out. They find in their
+environment:
 
     EE_EXTENSION  the loadable file, absolute
     EE_REPO       the top of the source tree
@@ -359,6 +361,9 @@ def show(report):
 
 
 def jobs_of(options):
+    for program in options.absent:
+        if options.filter in program:
+            yield lambda p=program: absent(p)
     for program in options.programs:
         if options.filter in program:
             yield lambda p=program: run_program(p, options)
@@ -366,7 +371,16 @@ def jobs_of(options):
         for path in sorted(glob.glob(REPO + "/tests/*/test_*.py")):
             if options.skip and path.endswith(options.skip):
                 continue
+            if options.providers != path.startswith(REPO + "/tests/providers/"):
+                continue
             yield lambda p=path: run_module(p, options)
+
+
+def absent(path):
+    report = Report(path)
+    why = "was not built, since libraries are missing: make modules"
+    report.skips.append((path, why))
+    return report
 
 
 def arguments():
@@ -382,6 +396,8 @@ def arguments():
     add("--wrap", default="", help="a command to put before each, quoted")
     add("--preload", default="", help="LD_PRELOAD of Python modules")
     add("--skip", default="", help="leave out the module that ends so")
+    add("--providers", action="store_true", help="tests/providers/test_*.py")
+    add("--absent", action="append", default=[], help="not built: is skipped")
     add("--no-python", dest="python", action="store_false")
     return parser.parse_args()
 

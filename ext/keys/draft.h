@@ -18,8 +18,10 @@ struct ee_draft {
     struct ee_key_policy policy; /* of the name */
     uint8_t *payload;            /* a cell: KEK, then S; secret */
     struct ee_wrap *wraps;
-    struct ee_wrap *seen; /* those that the CMKs were taken from, if any */
-    bool alone;           /* one CMK only: going on without it is no way out */
+    struct ee_wrap *seen;  /* those that the CMKs were taken from, if any */
+    struct ee_wrap **made; /* for each of these: what their CMK made of it, or
+                              NULL (rewrap_batch.h) */
+    bool alone;            /* one CMK only: going on without it is no way out */
     char why[sizeof((struct ee_error *)NULL)->msg]; /* the last one pending */
 };
 
@@ -37,8 +39,13 @@ int ee_draft_draw(struct ee_keys *k, struct ee_draft *d,
 /* Takes record and payload of a key that is loaded. */
 void ee_draft_copy(struct ee_draft *d, const struct ee_key_entry *e);
 
+/* Remembers the wraps that the version key_id has now. */
+int ee_draft_see(struct ee_keys *k, const char *schema, struct ee_draft *d,
+                 const uint8_t *key_id, struct ee_error *err) EE_CHECKED;
+
 /* Wraps the payload under each CMK that wraps the version key_id now, and
- * remembers those wraps. */
+ * remembers those wraps. Where they have been seen, takes what was made of
+ * them. */
 int ee_draft_wrap_again(struct ee_keys *k, const char *schema,
                         struct ee_draft *d, const uint8_t *key_id,
                         unsigned mode, struct ee_error *err) EE_CHECKED;

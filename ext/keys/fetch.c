@@ -96,15 +96,20 @@ static int take_shared(struct ee_keys *k, const char *schema,
     return rc;
 }
 
-/* For the others. successes: before the CMK was asked. */
+/* For the others. successes: before the CMK was asked. What other connections
+ * would unlock it with can be told of the secrets of files only (shared.h), so
+ * a key that came from elsewhere is not shared. */
 static void give_shared(struct ee_keys *k, const char *schema,
                         const struct ee_key_record *r,
                         const struct fetched *got, uint64_t successes)
 {
     const char *cmk = ee_attempts_latest(&k->attempts, successes);
     struct ee_shared_place place;
+    struct ee_error ignored;
+    struct ee_cmk_uri uri;
 
-    if (cmk != NULL &&
+    if (cmk != NULL && ee_cmk_uri_parse(&uri, cmk, &ignored) == EE_OK &&
+        ee_cmk_uri_is_file(&uri) &&
         ee_shared_place(&place, sqlite3_db_filename(k->db, schema),
                         r->fingerprint, cmk)) {
         ee_shared_put(&place, got->kek->kek, got->kek->name_secret,

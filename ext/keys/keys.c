@@ -6,7 +6,6 @@
 
 #include "keys/seal_only_parts.h"
 #include "keys/shared.h"
-#include "provider/provider.h"
 
 #include <string.h>
 
@@ -20,6 +19,7 @@ void ee_keys_init(struct ee_keys *k, sqlite3 *db)
     ee_cache_init(&k->cache);
     ee_seal_only_init(&k->seal_only);
     ee_audit_init(&k->audit, &k->statements);
+    ee_providers_init(&k->providers);
 }
 
 void ee_keys_clear(struct ee_keys *k)
@@ -31,6 +31,7 @@ void ee_keys_clear(struct ee_keys *k)
     ee_audit_clear(&k->audit);
     ee_trust_clear(&k->trust);
     ee_seal_only_clear(&k->seal_only);
+    ee_providers_clear(&k->providers);
     if (k->engine_ready) {
         ee_engine_clear(&k->engine);
         k->engine_ready = false;

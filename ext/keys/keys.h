@@ -27,6 +27,7 @@
 #include "keys/seal_only.h"
 #include "keys/store.h"
 #include "keys/trust.h"
+#include "provider/registry.h"
 
 /* What was seen of the table of subjects of a schema at a moment, so that it is
  * asked once for each statement execution. */
@@ -68,6 +69,7 @@ struct ee_keys {
     struct ee_attempts attempts;
     struct ee_trust trust;
     struct ee_seal_only seal_only;
+    struct ee_providers providers;
 };
 
 void ee_keys_init(struct ee_keys *k, sqlite3 *db);
@@ -340,6 +342,12 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
 int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
                       uint8_t *payload, struct ee_bytes wrapped,
                       struct ee_error *err) EE_CHECKED;
+
+/* Does the wrap give the payload back? A wrap that replaces another one must.
+ */
+int ee_keys_check_wrap(struct ee_provider *p, const uint8_t *payload,
+                       struct ee_bytes wrapped, struct ee_bytes context,
+                       struct ee_error *err) EE_CHECKED;
 
 /* Writes a manifest with the tag over all versions as they are now, and reads
  * all of it back: exactly `changed` records must be of its generation, with

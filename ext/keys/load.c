@@ -27,7 +27,7 @@ int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
     int rc = ee_session_open_cmk(&session, k, call, false, err);
 
     if (rc == EE_OK) {
-        rc = ee_provider_open(&p, call->uri, &session.env, err);
+        rc = ee_provider_open(&p, &k->providers, call->uri, &session.env, err);
         if (rc == EE_OK) {
             rc = ee_provider_unwrap(p, payload, wrapped, call->context, err);
         }
@@ -200,11 +200,9 @@ out:
     return rc;
 }
 
-/* Does the wrap give the payload back? A wrap that replaces another one must.
- */
-static int check_wrap(struct ee_provider *p, const uint8_t *payload,
-                      struct ee_bytes wrapped, struct ee_bytes context,
-                      struct ee_error *err)
+int ee_keys_check_wrap(struct ee_provider *p, const uint8_t *payload,
+                       struct ee_bytes wrapped, struct ee_bytes context,
+                       struct ee_error *err)
 {
     uint8_t *again = ee_cell_new(); /* secret: wiped when freed */
     int rc = EE_NOMEM;
@@ -235,7 +233,7 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
     if (rc != EE_OK) {
         return rc;
     }
-    rc = ee_provider_open(&p, call->uri, &session.env, err);
+    rc = ee_provider_open(&p, &k->providers, call->uri, &session.env, err);
     if (rc == EE_OK) {
         rc = ee_provider_canonical(p, stored, call->uri, err);
     }
@@ -249,8 +247,8 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
     if (rc == EE_OK && (mode & EE_WRAP_VERIFY) != 0 &&
         ee_provider_can_unwrap(p)) {
         began = ee_monotonic_ms();
-        rc = check_wrap(p, payload, ee_bytes(wrapped, *wrapped_len),
-                        call->context, err);
+        rc = ee_keys_check_wrap(p, payload, ee_bytes(wrapped, *wrapped_len),
+                                call->context, err);
         ee_attempts_count(&k->attempts, uri, EE_CALL_UNWRAP, rc, began);
         rc = ee_audit_call(&k->audit, "unwrap", call->schema, call->record, uri,
                            rc, err);

@@ -7,6 +7,7 @@
  */
 #include "db/wipe.h"
 #include "keys/draft.h"
+#include "keys/rewrap_batch.h"
 #include "keys/subject.h"
 
 struct target {
@@ -78,8 +79,30 @@ static int draft_version(struct work *w, struct version *v,
     }
     if (rc == EE_OK) {
         ee_draft_copy(v->draft, e);
-        rc = wrap_under_all(w, v->draft, err);
+        if (w->target.count == 0) {
+            rc = ee_draft_see(w->k, w->e->schema, v->draft,
+                              v->record.fingerprint, err);
+        }
     }
+    return rc;
+}
+
+/* What providers can do without the payload, for all versions at once. */
+static int rewrap_by_providers(struct work *w, struct ee_error *err)
+{
+    const size_t count = (size_t)w->count;
+    struct ee_draft **drafts =
+        sqlite3_malloc64((count + 1) * sizeof(struct ee_draft *));
+    int rc = EE_OK;
+
+    if (drafts == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        drafts[i] = w->versions[i].draft;
+    }
+    rc = ee_rewrap_batches(w->k, w->e->schema, drafts, count, err);
+    sqlite3_free(drafts);
     return rc;
 }
 
@@ -90,6 +113,12 @@ static int draft_all(struct work *w, struct ee_error *err)
 
     for (int i = 0; rc == EE_OK && i < w->count; i++) {
         rc = draft_version(w, &w->versions[i], err);
+    }
+    if (rc == EE_OK && w->target.count == 0) {
+        rc = rewrap_by_providers(w, err);
+    }
+    for (int i = 0; rc == EE_OK && i < w->count; i++) {
+        rc = wrap_under_all(w, w->versions[i].draft, err);
     }
     return rc;
 }

@@ -8,8 +8,8 @@
  * be one for each row. Names are those of keys.h, `aux:pii/42`; slash is where
  * the '/' stands in them.
  *
- * files: subject.c (to seal, to open), subject_create.c, subject_change.c
- * (states, new wraps, destruction).
+ * files: subject.c (to seal, to open), subject_row.c (a row and its key),
+ * subject_create.c, subject_change.c (states, new wraps, destruction).
  */
 #ifndef EE_KEYS_SUBJECT_H
 #define EE_KEYS_SUBJECT_H
@@ -92,6 +92,11 @@ int ee_subject_unwrap_row(struct ee_keys *k, const char *schema,
 int ee_subject_wrap_row(struct ee_keys *k, struct ee_subject *s, uint8_t state,
                         struct ee_key_entry *wrapper, const uint8_t *kek,
                         struct ee_error *err) EE_CHECKED;
+
+/* Notes in the audit log that e was refused; hands rc on. */
+int ee_subject_denied(struct ee_keys *k, uint64_t moment, const char *operation,
+                      const struct ee_key_entry *e, int rc,
+                      struct ee_error *err) EE_CHECKED;
 
 /* Makes the key of name, which is not there, inside the application's write
  * transaction, when that is allowed. parent: current version, may seal. */

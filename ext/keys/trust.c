@@ -60,12 +60,30 @@ static bool same_path(struct ee_bytes folder, const char *a, const char *b)
 }
 
 /* allowed: what the session trusts. asked: what a database names. */
-static bool same_cmk(struct ee_bytes folder, const struct ee_cmk_uri *allowed,
+static bool same_cmk(struct ee_keys *k, struct ee_bytes folder,
+                     const struct ee_cmk_uri *allowed,
                      const struct ee_cmk_uri *asked)
 {
-    return strcmp(allowed->scheme, asked->scheme) == 0 &&
-           same_path(folder, allowed->path, asked->path) &&
-           ee_provider_covers(allowed, asked);
+    if (!ee_provider_is_same(allowed, asked)) {
+        return false;
+    }
+    return ee_cmk_uri_is_file(allowed)
+               ? same_path(folder, allowed->path, asked->path) &&
+                     ee_provider_covers(allowed, asked)
+               : ee_provider_means_same(&k->providers, allowed, asked);
+}
+
+bool ee_trust_is_same(struct ee_keys *k, const char *schema, const char *a,
+                      const char *b)
+{
+    const struct ee_bytes folder = ee_session_folder(k->db, schema);
+    struct ee_error ignored;
+    struct ee_cmk_uri one;
+    struct ee_cmk_uri two;
+
+    return strcmp(a, b) == 0 || (ee_cmk_uri_parse(&one, a, &ignored) == EE_OK &&
+                                 ee_cmk_uri_parse(&two, b, &ignored) == EE_OK &&
+                                 same_cmk(k, folder, &one, &two));
 }
 
 /* Parses one word of a list. */
@@ -83,14 +101,14 @@ static bool parse_word(struct ee_cmk_uri *uri, struct ee_bytes word)
 }
 
 /* text: a list, or NULL */
-static bool is_listed(const char *text, struct ee_bytes folder,
-                      const struct ee_cmk_uri *uri)
+static bool is_listed(struct ee_keys *k, const char *text,
+                      struct ee_bytes folder, const struct ee_cmk_uri *uri)
 {
     struct ee_cmk_uri one;
     struct ee_bytes word;
 
     while (text != NULL && ee_next_word(&text, &word)) {
-        if (parse_word(&one, word) && same_cmk(folder, &one, uri)) {
+        if (parse_word(&one, word) && same_cmk(k, folder, &one, uri)) {
             return true;
         }
     }
@@ -98,35 +116,36 @@ static bool is_listed(const char *text, struct ee_bytes folder,
 }
 
 /* One URI and no list, so it may hold spaces. */
-static bool is_default(struct ee_bytes folder, const struct ee_cmk_uri *uri)
+static bool is_default(struct ee_keys *k, struct ee_bytes folder,
+                       const struct ee_cmk_uri *uri)
 {
     const char *text = secure_getenv("ENVELOPE_CMK");
     struct ee_error ignored;
     struct ee_cmk_uri one;
 
     return text != NULL && ee_cmk_uri_parse(&one, text, &ignored) == EE_OK &&
-           same_cmk(folder, &one, uri);
+           same_cmk(k, folder, &one, uri);
 }
 
-static bool is_in_sql(const struct ee_keys *k, struct ee_bytes folder,
+static bool is_in_sql(struct ee_keys *k, struct ee_bytes folder,
                       const struct ee_cmk_uri *uri)
 {
     const struct ee_cmk_node *n = k->trust.sql;
 
-    while (n != NULL && !same_cmk(folder, &n->uri, uri)) {
+    while (n != NULL && !same_cmk(k, folder, &n->uri, uri)) {
         n = n->next;
     }
     return n != NULL;
 }
 
 /* By the setting, the environment, or the session's SQL. */
-static bool is_named(const struct ee_keys *k, const char *schema,
+static bool is_named(struct ee_keys *k, const char *schema,
                      const struct ee_cmk_uri *uri)
 {
     const struct ee_bytes folder = ee_session_folder(k->db, schema);
 
-    return is_listed(k->trust.cmks, folder, uri) || is_default(folder, uri) ||
-           is_in_sql(k, folder, uri);
+    return is_listed(k, k->trust.cmks, folder, uri) ||
+           is_default(k, folder, uri) || is_in_sql(k, folder, uri);
 }
 
 int ee_trust_allows(struct ee_keys *k, const char *schema,
@@ -175,7 +194,7 @@ static int fix_path(struct ee_cmk_uri *uri, struct ee_bytes folder,
     char path[sizeof uri->path];
     int n = 0;
 
-    if (uri->path[0] == '/' || folder.p == NULL) {
+    if (uri->path[0] == '/' || folder.p == NULL || !ee_cmk_uri_is_file(uri)) {
         return EE_OK;
     }
     n = snprintf(path, sizeof path, "%.*s/%s", (int)folder.n,

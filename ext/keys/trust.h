@@ -58,6 +58,10 @@ int ee_trust_allows(struct ee_keys *k, const char *schema,
                     const struct ee_cmk_uri *uri,
                     struct ee_error *err) EE_CHECKED;
 
+/* Do two URIs mean the same CMK, as far as can be told without asking? */
+bool ee_trust_is_same(struct ee_keys *k, const char *schema, const char *a,
+                      const char *b);
+
 /* May a person be asked for its passphrase? Not for a file that lies anywhere
  * and that this session has not named. */
 bool ee_trust_may_prompt(struct ee_keys *k, const char *schema,

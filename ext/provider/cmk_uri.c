@@ -80,15 +80,32 @@ static int decode(const char **text)
     return high * 16 + low;
 }
 
-/* Copies the decoded path and moves *text to its '#' or its end. The path
- * cannot be longer than the text, whose length was checked. */
+bool ee_cmk_uri_is_file(const struct ee_cmk_uri *uri)
+{
+    return strcmp(uri->scheme, "keyring") == 0 ||
+           strcmp(uri->scheme, "pem") == 0;
+}
+
+/* May be shown, and be part of a path? */
+static bool is_control(const struct ee_cmk_uri *uri, int c, size_t n)
+{
+    return c < 0x20 || c == 0x7F ||
+           (c >= 0x80 && c <= 0x9F && n > 0 &&
+            (uint8_t)uri->path[n - 1] == 0xC2);
+}
+
+/* Copies the path, decoded where it is a file's, and moves *text to its '#' or
+ * its end. The path cannot be longer than the text, whose length was checked.
+ */
 static int parse_path(struct ee_cmk_uri *uri, const char **text,
                       struct ee_error *err)
 {
+    const bool decodes = ee_cmk_uri_is_file(uri);
     const char *p = *text;
     size_t n = 0;
 
     while (*p != '\0' && *p != '#') {
+        const char *next = p;
         int c = 0;
 
         if (*p == '?') {
@@ -96,21 +113,21 @@ static int parse_path(struct ee_cmk_uri *uri, const char **text,
                            "a CMK URI takes no options after '?': remove "
                            "them, or write %%3F for a '?' in the path");
         }
-        c = decode(&p);
+        c = decode(&next);
         if (c < 0) {
             return ee_fail(err, EE_CONFIG,
                            "'%%' in a CMK URI must be followed by two "
                            "hexadecimal digits: write %%25 for a '%%'");
         }
-        if (c < 0x20 || c == 0x7F ||
-            (c >= 0x80 && c <= 0x9F && n > 0 &&
-             (uint8_t)uri->path[n - 1] == 0xC2)) {
+        c = decodes ? c : (unsigned char)*p;
+        if (is_control(uri, c, n)) {
             return ee_fail(err, EE_CONFIG,
                            "the path of a CMK URI holds a control character "
                            "(%%%02X): use a plain file name",
                            (unsigned)c);
         }
         uri->path[n++] = (char)c;
+        p = decodes ? next : p + 1;
     }
     uri->path[n] = '\0';
     if (n == 0) {

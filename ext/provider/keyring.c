@@ -306,12 +306,67 @@ static int keyring_destroy(struct ee_provider *p, uint32_t version,
     return ee_keyring_destroy(&self(p)->keyring, self(p)->name, version, err);
 }
 
+/* Opening without the right to make tells whether it is there. */
+static int keyring_create(const struct ee_cmk_uri *uri,
+                          const struct ee_provider_env *env,
+                          struct ee_error *err)
+{
+    struct ee_provider_env session = *env;
+    struct ee_provider *p = NULL;
+    int rc = EE_OK;
+
+    session.may_create = false;
+    rc = keyring_open(&p, uri, &session, err);
+    if (rc == EE_OK) {
+        rc = ee_fail(err, EE_MISUSE, "keyring %s has a CMK %s already",
+                     self(p)->keyring.path.shown, self(p)->name);
+    } else if (rc == EE_CONFIG || rc == EE_KEY_UNKNOWN) {
+        session.may_create = true;
+        rc = keyring_open(&p, uri, &session, err);
+    }
+    keyring_close(p);
+    return rc;
+}
+
+/* It was there when it was opened, and its current version cannot be
+ * destroyed. */
+static int keyring_state(struct ee_provider *p, enum envelope_cmk_state *state,
+                         struct ee_error *err)
+{
+    (void)p;
+    (void)err;
+    *state = ENVELOPE_CMK_ENABLED;
+    return EE_OK;
+}
+
+static int keyring_describe(struct ee_provider *p, char *out, size_t size,
+                            struct ee_error *err)
+{
+    struct ee_keyring *k = &self(p)->keyring;
+    struct ee_keyring_image image;
+    const struct ee_cmk *cmk = NULL;
+    int rc = EE_OK;
+
+    ee_wait_begin(&k->wait);
+    rc = ee_keyring_read(k, &image, err);
+    cmk = rc == EE_OK ? ee_keyring_current(&image, self(p)->name) : NULL;
+    if (cmk != NULL) {
+        (void)snprintf(out, size, "CMK %s, version %u, in keyring %s",
+                       cmk->name, (unsigned)cmk->version, k->path.shown);
+    }
+    ee_keyring_image_clear(&image);
+    return rc;
+}
+
 const struct ee_provider_class ee_keyring_provider = {
     .scheme = "keyring",
     .default_fragment = DEFAULT_CMK,
     .open = keyring_open,
     .wrap = keyring_wrap,
     .unwrap = keyring_unwrap,
+    .create = keyring_create,
+    .state = keyring_state,
+    .describe = keyring_describe,
     .version_of = keyring_version_of,
     .rotate = keyring_rotate,
     .destroy = keyring_destroy,

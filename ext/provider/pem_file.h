@@ -5,8 +5,8 @@
 #ifndef EE_PROVIDER_PEM_FILE_H
 #define EE_PROVIDER_PEM_FILE_H
 
+#include "base/secret_file.h"
 #include "crypto/pubkey.h"
-#include "provider/secret_file.h"
 
 #define EE_PEM_SHOWN_MAX 160
 

@@ -5,17 +5,20 @@
  * A provider keeps customer master keys (CMKs) and wraps a 64-byte payload
  * (KEK and name secret) under one of them. It is opened for one piece of work
  * and closed again, so its secrets live no longer than that. PROVIDERS.md is
- * the contract in prose.
+ * the contract in prose. Providers from other files are met through
+ * envelope_provider.h; foreign.h makes of them what is described here.
  */
 #ifndef EE_PROVIDER_PROVIDER_H
 #define EE_PROVIDER_PROVIDER_H
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "envelope_provider.h"
 #include "provider/cmk_uri.h"
 
-#define EE_PAYLOAD_BYTES   64 /* KEK, then name secret S: FORMAT section 8 */
-#define EE_CMK_WRAPPED_MAX 8192
+/* KEK, then name secret S: FORMAT section 8 */
+#define EE_PAYLOAD_BYTES   ENVELOPE_PAYLOAD_BYTES
+#define EE_CMK_WRAPPED_MAX ENVELOPE_WRAPPED_MAX
 
 #define EE_PROVIDER_TIMEOUT_MS 5000
 
@@ -66,6 +69,24 @@ struct ee_provider_class {
                   struct ee_bytes wrapped, struct ee_bytes context,
                   struct ee_error *err);
 
+    /* Optional, else NULL. Brings wraps under the CMK's current version without
+     * their payload leaving the provider. All or nothing; nothing it gives is
+     * trusted before it was unwrapped. */
+    int (*rewrap)(struct ee_provider *p, struct envelope_item *items,
+                  size_t count, struct ee_error *err);
+
+    /* Optional, else NULL. Makes the CMK of the URI, which must not exist. */
+    int (*create)(const struct ee_cmk_uri *uri,
+                  const struct ee_provider_env *env, struct ee_error *err);
+
+    /* Optional, else NULL. What the provider says of the CMK now. */
+    int (*state)(struct ee_provider *p, enum envelope_cmk_state *state,
+                 struct ee_error *err);
+
+    /* Optional, else NULL. One line about the CMK for a person. */
+    int (*describe)(struct ee_provider *p, char *out, size_t size,
+                    struct ee_error *err);
+
     /* Optional, else NULL. The version of the CMK that a wrap says it is
      * under; 0: it says none. Not verified. */
     uint32_t (*version_of)(struct ee_bytes wrapped);
@@ -87,15 +108,6 @@ struct ee_provider {
     const struct ee_provider_class *cls;
 };
 
-/* Does the fragment of `allowed`, which somebody trusts, cover the one of
- * `asked`? Scheme and path are the same. */
-bool ee_provider_covers(const struct ee_cmk_uri *allowed,
-                        const struct ee_cmk_uri *asked);
-
-/* Finds the provider of a URI's scheme and opens it. */
-int ee_provider_open(struct ee_provider **out, const struct ee_cmk_uri *uri,
-                     const struct ee_provider_env *env,
-                     struct ee_error *err) EE_CHECKED;
 bool ee_provider_can_unwrap(const struct ee_provider *p);
 int ee_provider_canonical(const struct ee_provider *p, char *out,
                           const struct ee_cmk_uri *uri,
@@ -113,12 +125,15 @@ int ee_provider_rotate(struct ee_provider *p, uint32_t *version,
                        struct ee_error *err) EE_CHECKED;
 int ee_provider_destroy(struct ee_provider *p, uint32_t version,
                         struct ee_error *err) EE_CHECKED;
+/* EE_CONFIG where ee_provider_can_rewrap() says no. */
+bool ee_provider_can_rewrap(const struct ee_provider *p);
+int ee_provider_rewrap(struct ee_provider *p, struct envelope_item *items,
+                       size_t count, struct ee_error *err) EE_CHECKED;
+/* ENVELOPE_CMK_UNKNOWN, and "", where the provider does not say. */
+int ee_provider_state(struct ee_provider *p, enum envelope_cmk_state *state,
+                      struct ee_error *err) EE_CHECKED;
+int ee_provider_describe(struct ee_provider *p, char *out, size_t size,
+                         struct ee_error *err) EE_CHECKED;
 void ee_provider_close(struct ee_provider *p);
-
-/* The classes, in the order envelope_debug() lists them; ends with NULL. */
-extern const struct ee_provider_class *const ee_providers[];
-
-/* Has this build the provider of the URI? */
-bool ee_provider_exists(const struct ee_cmk_uri *uri);
 
 #endif

@@ -8,7 +8,7 @@
 #include "provider/secret_source.h"
 
 #include "base/secret.h"
-#include "provider/terminal.h"
+#include "base/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -21,8 +21,8 @@
 #ifndef EE_PROVIDER_SECRET_SOURCE_H
 #define EE_PROVIDER_SECRET_SOURCE_H
 
+#include "base/secret_file.h"
 #include "base/wait.h"
-#include "provider/secret_file.h"
 
 #include <limits.h>
 

@@ -49,6 +49,7 @@ struct ee_conn {
     enum ee_entry entry; /* set once all functions and tables are there */
     unsigned dropped;    /* privileges given up, bits of privilege.h */
     bool is_utf8;        /* and so every statement is compiled for it */
+    bool running;        /* one of our functions is */
     struct ee_keys keys;
     bool padding;                        /* new envelopes are padded */
     char shown[EE_LIMITS][EE_SHOWN_MAX]; /* limits; empty: off */

@@ -10,6 +10,7 @@
 #include <sqlite3ext.h>
 SQLITE_EXTENSION_INIT1
 
+#include "provider/module.h"
 #include "sqlite/call.h"
 #include "sqlite/encoding.h"
 #include "sqlite/functions.h"
@@ -37,6 +38,37 @@ static int refuse_privilege(const struct ee_call *call, unsigned missing,
                            NULL, NULL, rc, err);
 }
 
+/* Our functions run SQL of their own, and what an application, or whoever wrote
+ * the key tables, hangs on that could call them again: a trace callback, a
+ * CHECK. A call works with what the connection has of keys and contexts, so it
+ * must not change under it. */
+static int refuse_nested(struct ee_error *err)
+{
+    return ee_fail(err, EE_MISUSE,
+                   "called while another envelope function of this connection "
+                   "was at work: from a trace callback, say, or a CHECK of the "
+                   "key tables; call it afterwards");
+}
+
+static int run(const struct ee_binding *binding, const struct ee_call *call,
+               int argc, sqlite3_value **argv, struct ee_error *err)
+{
+    const unsigned missing =
+        ee_privilege_missing(binding->function->needs, binding->conn->dropped);
+
+    if (missing != 0) {
+        return refuse_privilege(call, missing, err);
+    }
+    if (wants_check(binding)) {
+        const int rc = ee_encoding_check(binding->conn, err);
+
+        if (rc != EE_OK) {
+            return rc;
+        }
+    }
+    return binding->function->call(call, argc, argv, err);
+}
+
 /* Every call comes through here: a dropped privilege is seen at once. */
 static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
@@ -45,19 +77,16 @@ static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
                                  .function = binding->function->name,
                                  .conn = binding->conn,
                                  .utf16 = binding->utf16};
-    const unsigned missing =
-        ee_privilege_missing(binding->function->needs, binding->conn->dropped);
     struct ee_error err;
     int rc = EE_OK;
 
     ee_error_none(&err);
-    if (missing != 0) {
-        rc = refuse_privilege(&call, missing, &err);
-    } else if (wants_check(binding)) {
-        rc = ee_encoding_check(binding->conn, &err);
-    }
-    if (rc == EE_OK) {
-        rc = binding->function->call(&call, argc, argv, &err);
+    if (binding->conn->running) {
+        rc = refuse_nested(&err);
+    } else {
+        binding->conn->running = true;
+        rc = run(binding, &call, argc, argv, &err);
+        binding->conn->running = false;
     }
     if (rc != EE_OK) {
         ee_call_fail(&call, &err);
@@ -103,7 +132,7 @@ static int register_all(struct ee_conn *conn, enum ee_entry entry)
         ee_value_functions,    ee_index_functions,  ee_info_functions,
         ee_key_functions,      ee_life_functions,   ee_cmk_functions,
         ee_trust_functions,    ee_drop_functions,   ee_config_functions,
-        ee_portable_functions, ee_policy_functions,
+        ee_portable_functions, ee_policy_functions, ee_provider_functions,
     };
     int rc = ee_register_keys_table(conn);
 
@@ -167,6 +196,7 @@ static int load(sqlite3 *db, char **message, const sqlite3_api_routines *api,
     if (rc != SQLITE_OK) {
         return rc;
     }
+    ee_module_locate();
     conn = ee_conn_attach(db);
     if (conn == NULL) {
         return SQLITE_NOMEM;

@@ -4,7 +4,7 @@
  */
 #include "base/secret.h"
 #include "base/text.h"
-#include "provider/provider.h"
+#include "provider/registry.h"
 #include "sqlite/call.h"
 #include "sqlite/functions.h"
 
@@ -134,6 +134,15 @@ static void append_memory(sqlite3_str *json)
                         json_bool(a.undumpable), json_bool(a.forkwiped));
 }
 
+static void append_providers(sqlite3_str *json, const struct ee_providers *r)
+{
+    const char *scheme = NULL;
+
+    for (size_t i = 0; (scheme = ee_provider_scheme(r, i)) != NULL; i++) {
+        sqlite3_str_appendf(json, "%s\"%s\"", i > 0 ? "," : "", scheme);
+    }
+}
+
 static int fn_debug(const struct ee_call *call, int argc, sqlite3_value **argv,
                     struct ee_error *err)
 {
@@ -156,10 +165,7 @@ static int fn_debug(const struct ee_call *call, int argc, sqlite3_value **argv,
                         ee_sodium_version(), ee_ossl_version(),
                         json_bool(ee_aes_instructions()), ee_suite_aes.name,
                         ee_suite_chacha.name);
-    for (int i = 0; ee_providers[i] != NULL; i++) {
-        sqlite3_str_appendf(json, "%s\"%s\"", i > 0 ? "," : "",
-                            ee_providers[i]->scheme);
-    }
+    append_providers(json, &call->conn->keys.providers);
     sqlite3_str_appendf(json, "],\"keys_cached\":%lld",
                         (long long)call->conn->keys.cache.count);
     append_memory(json);

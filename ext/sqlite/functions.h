@@ -35,6 +35,7 @@ extern const struct ee_function ee_key_functions[];      /* fn_key.c */
 extern const struct ee_function ee_life_functions[];     /* fn_life.c */
 extern const struct ee_function ee_policy_functions[];   /* fn_policy.c */
 extern const struct ee_function ee_cmk_functions[];      /* fn_cmk.c */
+extern const struct ee_function ee_provider_functions[]; /* fn_provider.c */
 extern const struct ee_function ee_config_functions[];   /* fn_config.c */
 extern const struct ee_function ee_trust_functions[];    /* fn_trust.c */
 extern const struct ee_function ee_drop_functions[];     /* fn_drop.c */

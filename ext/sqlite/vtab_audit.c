@@ -11,6 +11,7 @@
 #include "keys/session.h"
 #include "sqlite/call.h"
 #include "sqlite/functions.h"
+#include "sqlite/table.h"
 
 #include <string.h>
 
@@ -26,11 +27,6 @@ static const char declaration[] =
     " path TEXT HIDDEN,"  /* of the log; else the one in use */
     " kept TEXT HIDDEN)"; /* a head that must be found */
 
-struct audit_table {
-    sqlite3_vtab base; /* first */
-    struct ee_conn *conn;
-};
-
 struct audit_cursor {
     sqlite3_vtab_cursor base; /* first */
     struct ee_audit_verify *verify;
@@ -43,29 +39,10 @@ static int connect_table(sqlite3 *db, void *aux, int argc,
                          const char *const *argv, sqlite3_vtab **out,
                          char **message)
 {
-    struct audit_table *table = NULL;
-    int rc = sqlite3_declare_vtab(db, declaration);
-
     (void)argc;
     (void)argv;
     (void)message;
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-    table = sqlite3_malloc64(sizeof *table);
-    if (table == NULL) {
-        return SQLITE_NOMEM;
-    }
-    *table = (struct audit_table){.conn = aux};
-    (void)sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
-    *out = &table->base;
-    return SQLITE_OK;
-}
-
-static int disconnect_table(sqlite3_vtab *base)
-{
-    sqlite3_free(base);
-    return SQLITE_OK;
+    return ee_table_connect(db, aux, declaration, sizeof(struct ee_table), out);
 }
 
 /* idxNum has bit 0 for a path and bit 1 for a head; arguments in that order.
@@ -102,15 +79,8 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 
 static int open_cursor(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
 {
-    struct audit_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
-
     (void)base;
-    if (cursor == NULL) {
-        return SQLITE_NOMEM;
-    }
-    memset(cursor, 0, sizeof *cursor);
-    *out = &cursor->base;
-    return SQLITE_OK;
+    return ee_table_open(sizeof(struct audit_cursor), out);
 }
 
 static int close_cursor(sqlite3_vtab_cursor *base)
@@ -124,28 +94,18 @@ static int close_cursor(sqlite3_vtab_cursor *base)
 
 static int fail(sqlite3_vtab_cursor *base, const struct ee_error *err)
 {
-    if (err->code == EE_NOMEM) {
-        return SQLITE_NOMEM;
-    }
-    if (err->code == EE_INTERRUPTED) {
-        return SQLITE_INTERRUPT;
-    }
-    sqlite3_free(base->pVtab->zErrMsg);
-    base->pVtab->zErrMsg =
-        sqlite3_mprintf("envelope_audit_verify: %s", err->msg);
-    return SQLITE_ERROR;
+    return ee_table_fail(base->pVtab, "envelope_audit_verify", err);
 }
 
 static int next_row(sqlite3_vtab_cursor *base)
 {
     struct audit_cursor *cursor = (struct audit_cursor *)base;
-    struct audit_table *table = (struct audit_table *)base->pVtab;
     enum ee_audit_step step = EE_AUDIT_AGAIN;
     struct ee_error err = {0};
     int rc = EE_OK;
 
     while (rc == EE_OK && step == EE_AUDIT_AGAIN) {
-        if (ee_session_interrupted(&table->conn->keys)) {
+        if (ee_session_interrupted(&ee_table_conn(base->pVtab)->keys)) {
             return SQLITE_INTERRUPT;
         }
         rc = ee_audit_verify_next(cursor->verify, &step, &cursor->row, &err);
@@ -190,7 +150,6 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *name,
                   int argc, sqlite3_value **argv)
 {
     struct audit_cursor *cursor = (struct audit_cursor *)base;
-    const struct audit_table *table = (struct audit_table *)base->pVtab;
     const bool has_path = (number & 1) != 0;
     const bool has_head = (number & 2) != 0;
     uint8_t head[EE_HASH_BYTES];
@@ -202,7 +161,8 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *name,
     ee_audit_verify_close(cursor->verify);
     cursor->verify = NULL;
     cursor->rowid = 0;
-    rc = get_path(table->conn, has_path ? argv[0] : NULL, &path, &err);
+    rc = get_path(ee_table_conn(base->pVtab), has_path ? argv[0] : NULL, &path,
+                  &err);
     if (rc == EE_OK && has_head) {
         rc = get_head(argv[argc - 1], head, &err);
     }
@@ -244,11 +204,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
     return SQLITE_OK;
 }
 
-/* No xCreate: eponymous only, so nothing of it is ever stored in a file. */
 static const sqlite3_module module = {
     .xConnect = connect_table,
     .xBestIndex = best_index,
-    .xDisconnect = disconnect_table,
+    .xDisconnect = ee_table_disconnect,
     .xOpen = open_cursor,
     .xClose = close_cursor,
     .xFilter = filter,
@@ -260,7 +219,5 @@ static const sqlite3_module module = {
 
 int ee_register_audit_table(struct ee_conn *conn)
 {
-    ee_conn_reference(conn);
-    return sqlite3_create_module_v2(conn->db, "envelope_audit_verify", &module,
-                                    conn, ee_conn_release);
+    return ee_table_register(conn, "envelope_audit_verify", &module);
 }

@@ -13,6 +13,7 @@
 #include "keys/seal_only_store.h"
 #include "keys/subject_store.h"
 #include "sqlite/functions.h"
+#include "sqlite/table.h"
 
 #include <string.h>
 #include <time.h>
@@ -80,11 +81,6 @@ static const char seal_only_rows[] =
     " END, lower(hex(k.key_id)), datetime(k.created, 'unixepoch'),"
     " 'seal-only', NULL, k.cmk, NULL, NULL FROM \"%w\".envelope_seal_only k";
 
-struct keys_table {
-    sqlite3_vtab base; /* first */
-    struct ee_conn *conn;
-};
-
 struct keys_cursor {
     sqlite3_vtab_cursor base; /* first */
     sqlite3_stmt *stmt;       /* NULL: no rows */
@@ -96,35 +92,22 @@ static int connect_table(sqlite3 *db, void *aux, int argc,
                          const char *const *argv, sqlite3_vtab **out,
                          char **message)
 {
-    struct ee_conn *conn = aux;
-    struct keys_table *table = NULL;
-    int rc = sqlite3_declare_vtab(db, declaration);
+    const int rc =
+        ee_table_connect(db, aux, declaration, sizeof(struct ee_table), out);
 
     (void)argc;
     (void)argv;
     (void)message;
-    if (rc != SQLITE_OK) {
-        return rc;
+    if (rc == SQLITE_OK) {
+        ee_statements_keep(&ee_table_conn(*out)->keys.statements);
     }
-    table = sqlite3_malloc64(sizeof *table);
-    if (table == NULL) {
-        return SQLITE_NOMEM;
-    }
-    memset(table, 0, sizeof *table);
-    table->conn = conn;
-    (void)sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
-    ee_statements_keep(&conn->keys.statements);
-    *out = &table->base;
-    return SQLITE_OK;
+    return rc;
 }
 
 static int disconnect_table(sqlite3_vtab *base)
 {
-    struct keys_table *table = (struct keys_table *)base;
-
-    ee_statements_drop(&table->conn->keys.statements);
-    sqlite3_free(table);
-    return SQLITE_OK;
+    ee_statements_drop(&ee_table_conn(base)->keys.statements);
+    return ee_table_disconnect(base);
 }
 
 /* The bit of a constraint that can be looked up, or 0. */
@@ -164,16 +147,13 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 
 static int open_cursor(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
 {
-    struct keys_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
+    const int rc = ee_table_open(sizeof(struct keys_cursor), out);
 
     (void)base;
-    if (cursor == NULL) {
-        return SQLITE_NOMEM;
+    if (rc == SQLITE_OK) {
+        ((struct keys_cursor *)*out)->eof = true;
     }
-    memset(cursor, 0, sizeof *cursor);
-    cursor->eof = true;
-    *out = &cursor->base;
-    return SQLITE_OK;
+    return rc;
 }
 
 static int close_cursor(sqlite3_vtab_cursor *base)
@@ -315,8 +295,7 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *text,
                   int argc, sqlite3_value **argv)
 {
     struct keys_cursor *cursor = (struct keys_cursor *)base;
-    struct keys_table *table = (struct keys_table *)base->pVtab;
-    struct ee_conn *conn = table->conn;
+    struct ee_conn *conn = ee_table_conn(base->pVtab);
     struct union_work w = {&conn->keys, sqlite3_str_new(conn->db), 0};
     struct arguments arguments = {NULL, {0}};
     struct ee_error err = {0};
@@ -340,10 +319,7 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *text,
     }
     if (rc != EE_KEY_UNKNOWN) {
         sqlite3_free(sql);
-        base->pVtab->zErrMsg = sqlite3_mprintf("%s", err.msg);
-        return err.code == EE_INTERRUPTED ? SQLITE_INTERRUPT
-               : err.code == EE_BUSY      ? SQLITE_BUSY
-                                          : SQLITE_ERROR;
+        return ee_table_fail(base->pVtab, "envelope_keys", &err);
     }
     rc = SQLITE_OK;
     if (sql != NULL) { /* NULL: no schema has keys */
@@ -413,7 +389,6 @@ static int refuse_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
     return SQLITE_READONLY;
 }
 
-/* No xCreate: eponymous only, so nothing of it is ever stored in a file. */
 static const sqlite3_module module = {
     .iVersion = 1,
     .xConnect = connect_table,
@@ -431,7 +406,5 @@ static const sqlite3_module module = {
 
 int ee_register_keys_table(struct ee_conn *conn)
 {
-    ee_conn_reference(conn);
-    return sqlite3_create_module_v2(conn->db, "envelope_keys", &module, conn,
-                                    ee_conn_release);
+    return ee_table_register(conn, "envelope_keys", &module);
 }

@@ -8,6 +8,7 @@
  */
 #include "base/clock.h"
 #include "sqlite/functions.h"
+#include "sqlite/table.h"
 
 #include <string.h>
 
@@ -27,8 +28,7 @@ struct stats_class {
 };
 
 struct stats_table {
-    sqlite3_vtab base; /* first */
-    struct ee_conn *conn;
+    struct ee_table table; /* must be first */
     const struct stats_class *cls;
 };
 
@@ -161,7 +161,6 @@ static int connect_table(sqlite3 *db, void *aux, int argc,
                          const char *const *argv, sqlite3_vtab **out,
                          char **message)
 {
-    struct stats_table *table = NULL;
     const struct stats_class *cls = &classes[0];
     int rc = SQLITE_OK;
 
@@ -172,24 +171,12 @@ static int connect_table(sqlite3 *db, void *aux, int argc,
             cls = &classes[i];
         }
     }
-    rc = sqlite3_declare_vtab(db, cls->declaration);
-    if (rc != SQLITE_OK) {
-        return rc;
+    rc = ee_table_connect(db, aux, cls->declaration, sizeof(struct stats_table),
+                          out);
+    if (rc == SQLITE_OK) {
+        ((struct stats_table *)*out)->cls = cls;
     }
-    table = sqlite3_malloc64(sizeof *table);
-    if (table == NULL) {
-        return SQLITE_NOMEM;
-    }
-    *table = (struct stats_table){.conn = aux, .cls = cls};
-    (void)sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
-    *out = &table->base;
-    return SQLITE_OK;
-}
-
-static int disconnect_table(sqlite3_vtab *base)
-{
-    sqlite3_free(base);
-    return SQLITE_OK;
+    return rc;
 }
 
 static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
@@ -202,15 +189,8 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 
 static int open_cursor(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
 {
-    struct stats_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
-
     (void)base;
-    if (cursor == NULL) {
-        return SQLITE_NOMEM;
-    }
-    *cursor = (struct stats_cursor){.row = 0};
-    *out = &cursor->base;
-    return SQLITE_OK;
+    return ee_table_open(sizeof(struct stats_cursor), out);
 }
 
 static int close_cursor(sqlite3_vtab_cursor *base)
@@ -225,7 +205,7 @@ static void skip_absent(sqlite3_vtab_cursor *base)
     const struct stats_table *table = (struct stats_table *)base->pVtab;
 
     while (cursor->row < table->cls->rows &&
-           !table->cls->has_row(table->conn, cursor->row)) {
+           !table->cls->has_row(table->table.conn, cursor->row)) {
         cursor->row++;
     }
 }
@@ -260,7 +240,8 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i)
 {
     const struct stats_table *table = (struct stats_table *)base->pVtab;
 
-    table->cls->column(table->conn, ctx, ((struct stats_cursor *)base)->row, i);
+    table->cls->column(table->table.conn, ctx,
+                       ((struct stats_cursor *)base)->row, i);
     return SQLITE_OK;
 }
 
@@ -270,11 +251,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
     return SQLITE_OK;
 }
 
-/* No xCreate: eponymous only, so nothing of it is ever stored in a file. */
 static const sqlite3_module module = {
     .xConnect = connect_table,
     .xBestIndex = best_index,
-    .xDisconnect = disconnect_table,
+    .xDisconnect = ee_table_disconnect,
     .xOpen = open_cursor,
     .xClose = close_cursor,
     .xFilter = filter,
@@ -289,9 +269,7 @@ int ee_register_stats_tables(struct ee_conn *conn)
     int rc = SQLITE_OK;
 
     for (int i = 0; rc == SQLITE_OK && i < CLASS_COUNT; i++) {
-        ee_conn_reference(conn);
-        rc = sqlite3_create_module_v2(conn->db, classes[i].name, &module, conn,
-                                      ee_conn_release);
+        rc = ee_table_register(conn, classes[i].name, &module);
     }
     return rc;
 }

@@ -8,13 +8,16 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 # layer: the layers it may include besides itself. envelope and provider know
-# nothing of each other; keys joins them.
+# nothing of each other; keys joins them. kms and pkcs11 are modules, files of
+# their own (Makefile), and have no use for SQLite.
 below='
 base:
 crypto: base
 envelope: base crypto
 db: base
 provider: base crypto db
+kms: base crypto
+pkcs11: base crypto
 keys: base crypto envelope provider db
 columns: base crypto envelope provider db keys
 sqlite: base crypto envelope provider db keys columns
@@ -26,6 +29,10 @@ sqlite3ext.h: ext/db/sql.h ext/sqlite/entry.c
 sqlite3.h:
 openssl/: ext/crypto/
 sodium: ext/base/ ext/crypto/ ext/provider/keyring_crypto.c
+curl/: ext/kms/
+jansson: ext/kms/
+p11-kit/: ext/pkcs11/
+envelope_provider.h: ext/provider/ ext/kms/ ext/pkcs11/
 schema_sql.h: ext/keys/
 policy_sql.h: ext/keys/
 seal_only_sql.h: ext/keys/

@@ -97,7 +97,7 @@ class PlantedCmk(Attack):
     def test_a_planted_server_is_not_contacted(self):
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(0.2)
-            uri = "vault://127.0.0.1:%d/transit/keys/k" % (
+            uri = "nokms://127.0.0.1:%d/transit/keys/k" % (
                 server.getsockname()[1])
             self.plant_cmk(uri)
             self.assertIn(uri, self.refused())
@@ -188,12 +188,12 @@ class PlantedCmk(Attack):
                 " AND position = 2").fetchall())
 
     def test_the_audit_log_tells(self):
-        self.plant_cmk("vault://h/k")
+        self.plant_cmk("nokms://h/k")
         conn = self.connect()
         self.config(conn, "audit", self.file("audit.log"))
         self.refuses_seal(NOT_ALLOWED, conn)
         self.assertEqual(
-            [("unwrap", None, "pii", "vault://h/k", "denied")],
+            [("unwrap", None, "pii", "nokms://h/k", "denied")],
             self.audited())
 
     def test_a_planted_keyring_cannot_be_unlocked(self):
@@ -220,7 +220,7 @@ class AllowedCmks(Attack):
 
     def unprovided(self, conn):
         """Allowed, so the error is that this build has no such provider."""
-        self.refuses_seal("no provider for vault:", conn)
+        self.refuses_seal("no provider for nokms:", conn)
 
     def test_a_keyring_needs_no_setting(self):
         self.works(self.connect())
@@ -254,9 +254,9 @@ class AllowedCmks(Attack):
                 self.refuses_seal(NOT_ALLOWED, self.strict(uri))
 
     def test_a_list(self):
-        conn = self.strict("  vault://h/k\n\tkeyring:app.db.keyring ")
+        conn = self.strict("  nokms://h/k\n\tkeyring:app.db.keyring ")
         self.works(conn)
-        self.assertEqual("vault://h/k keyring:app.db.keyring",
+        self.assertEqual("nokms://h/k keyring:app.db.keyring",
                          self.one(conn, "SELECT envelope_config('cmks')"))
 
     def test_an_empty_list_takes_it_back(self):
@@ -267,24 +267,24 @@ class AllowedCmks(Attack):
 
     def test_a_list_with_a_mistake_changes_nothing(self):
         conn = self.strict("keyring:other.keyring")
-        for value in ("nonsense", "keyring:app.db.keyring vault://h?x=y",
+        for value in ("nonsense", "keyring:app.db.keyring nokms://h?x=y",
                       "keyring:" + "x" * 2000):
             self.refuses("cmks must be CMK URIs", conn,
                          "SELECT envelope_config('cmks', ?)", value)
         self.refuses_seal(NOT_ALLOWED, conn)
 
     def test_the_setting_allows_another_scheme(self):
-        self.plant_cmk("vault://h/k")
-        self.unprovided(self.strict("vault://h/k"))
-        self.refuses_seal(NOT_ALLOWED, self.strict("vault://h/k2"))
+        self.plant_cmk("nokms://h/k")
+        self.unprovided(self.strict("nokms://h/k"))
+        self.refuses_seal(NOT_ALLOWED, self.strict("nokms://h/k2"))
 
     def test_the_environment_is_the_same(self):
-        self.plant_cmk("vault://h/k")
-        os.environ["ENVELOPE_CMKS"] = "keyring:a vault://h/k"
+        self.plant_cmk("nokms://h/k")
+        os.environ["ENVELOPE_CMKS"] = "keyring:a nokms://h/k"
         self.unprovided(self.connect())
 
     def test_the_environment_is_strict_too(self):
-        os.environ["ENVELOPE_CMKS"] = "keyring:a vault://h/k"
+        os.environ["ENVELOPE_CMKS"] = "keyring:a nokms://h/k"
         self.refuses_seal(NOT_ALLOWED, self.connect())
 
     def test_an_empty_variable_stops_the_load(self):
@@ -294,16 +294,16 @@ class AllowedCmks(Attack):
             self.connect()
 
     def test_the_usual_cmk_is_allowed(self):
-        self.plant_cmk("vault://h/k")
-        os.environ["ENVELOPE_CMK"] = "vault://h/k"
+        self.plant_cmk("nokms://h/k")
+        os.environ["ENVELOPE_CMK"] = "nokms://h/k"
         self.unprovided(self.connect())
 
     def test_a_cmk_of_the_sql_is_allowed(self):
         conn = self.connect()
-        self.plant_cmk("vault://h/k")
+        self.plant_cmk("nokms://h/k")
         self.refuses_seal(NOT_ALLOWED, conn)
         self.refuses("no provider", conn,
-                     "SELECT envelope_key_create('x', 'vault://h/k')")
+                     "SELECT envelope_key_create('x', 'nokms://h/k')")
         self.unprovided(conn)
         self.refuses_seal(NOT_ALLOWED, self.connect())
 
@@ -316,7 +316,7 @@ class AllowedCmks(Attack):
         self.refuses_seal(NOT_ALLOWED, self.strict(self.keyring))
 
     def test_a_key_is_not_moved_from_a_cmk_that_is_not_allowed(self):
-        self.plant_cmk("vault://h/k")
+        self.plant_cmk("nokms://h/k")
         self.refuses(NOT_ALLOWED, self.connect(),
                      "SELECT envelope_key_rewrap('pii', ?)", self.keyring)
 

@@ -9,7 +9,7 @@
  * Bytes are hexadecimal, `-` when there are none; PATH has no blanks.
  */
 #include "base/text.h"
-#include "provider/provider.h"
+#include "provider/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +42,7 @@ static void print(const uint8_t *p, size_t n)
 static void run(const char *verb, const char *path, const char *context_word,
                 const char *input_word)
 {
+    static struct ee_providers providers; /* none but those built in */
     static uint8_t context_bytes[1024];
     static uint8_t input_bytes[EE_CMK_WRAPPED_MAX];
     static uint8_t out[EE_CMK_WRAPPED_MAX];
@@ -59,7 +60,7 @@ static void run(const char *verb, const char *path, const char *context_word,
 
     (void)snprintf(text, sizeof text, "pem:%s", path);
     if (ee_cmk_uri_parse(&uri, text, &err) != EE_OK ||
-        ee_provider_open(&p, &uri, &env, &err) != EE_OK) {
+        ee_provider_open(&p, &providers, &uri, &env, &err) != EE_OK) {
         stop(err.msg);
     }
     if (strcmp(verb, "wrap") == 0 && input.n == EE_PAYLOAD_BYTES) {

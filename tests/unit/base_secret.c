@@ -262,6 +262,26 @@ static void fork_while_threads_allocate(void)
     ok(good, "a child forked meanwhile can allocate, zeroed, and never hangs");
 }
 
+static void child_frees_twice(void *arg, void *out, size_t n)
+{
+    void *cell = ee_cell_new();
+
+    (void)arg;
+    (void)n;
+    ee_cell_free(cell);
+    ee_cell_free(cell);
+    *(bool *)out = true;
+}
+
+static void freeing_twice_ends_the_process(void)
+{
+    bool went_on = false;
+
+    ok(!child_ask(child_frees_twice, NULL, &went_on, sizeof went_on) &&
+           !went_on,
+       "a cell that is freed twice ends the process");
+}
+
 static void comparisons(void)
 {
     uint8_t a[64] = {0};
@@ -293,5 +313,6 @@ int main(void)
     child_sees_zeros();
     threads_share_the_arena();
     fork_while_threads_allocate();
+    freeing_twice_ends_the_process();
     return done();
 }

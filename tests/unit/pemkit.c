@@ -165,7 +165,9 @@ int pk_open_uri(struct ee_provider **p, const char *rest,
     pk_err = (struct ee_error){.code = EE_OK};
     (void)snprintf(text, sizeof text, "pem:%s", rest);
     rc = ee_cmk_uri_parse(uri, text, &pk_err);
-    return rc != EE_OK ? rc : ee_provider_open(p, uri, &env, &pk_err);
+    return rc != EE_OK
+               ? rc
+               : ee_provider_open(p, &ring_providers, uri, &env, &pk_err);
 }
 
 int pk_open(struct ee_provider **p, const char *rest)

@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_PEMKIT_H
 #define TESTS_UNIT_PEMKIT_H
 
-#include "provider/provider.h"
+#include "provider/registry.h"
 
 #include <openssl/evp.h>
 

@@ -21,6 +21,12 @@ static const struct {
      "A.b_c-9"},
     {"aws-kms://eu.1:2/k", "aws-kms", "//eu.1:2/k", ""},
     {"a1+.-:p", "a1+.-", "p", ""},
+    {"vault://h.example:8200/transit/keys/K", "vault",
+     "//h.example:8200/transit/keys/K", ""},
+    {"aws-kms://arn:aws:kms:eu-west-1:111122223333:key/0a-b", "aws-kms",
+     "//arn:aws:kms:eu-west-1:111122223333:key/0a-b", ""},
+    {"pkcs11:token=a%20b;object=c;id=%00%7F", "pkcs11",
+     "token=a%20b;object=c;id=%00%7F", ""},
 };
 
 static const struct {
@@ -37,6 +43,9 @@ static const struct {
     {"keyring:", "no path"},
     {"keyring:#pii", "no path"},
     {"keyring:app?vfs=x", "options"},
+    {"pkcs11:token=a?pin-value=1", "options"},
+    {"vault://h/m/keys/a\nb", "control"},
+    {"vault://h/m/keys/a%2", "two hexadecimal"},
     {"keyring:app#pii?x", "'#'"},
     {"keyring:app#", "nothing follows"},
     {"keyring:app#a b", "letters"},

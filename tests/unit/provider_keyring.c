@@ -27,8 +27,9 @@ static void registry(void)
     struct ee_cmk_uri uri;
 
     ok(ee_cmk_uri_parse(&uri, "nosuch:x", &err) == EE_OK &&
-           ee_provider_open(&p, &uri, &env, &err) == EE_CONFIG && p == NULL &&
-           says("nosuch") && says("keyring:"),
+           ee_provider_open(&p, &ring_providers, &uri, &env, &err) ==
+               EE_CONFIG &&
+           p == NULL && says("nosuch") && says("keyring:"),
        "an unknown scheme: %s", err.msg);
     ee_provider_close(NULL);
     ok(true, "close(NULL)");

@@ -105,7 +105,7 @@ static struct ee_provider *open_it(void)
 
     (void)snprintf(text, sizeof text, "pem:%s", job->file);
     must(ee_cmk_uri_parse(&uri, text, &err) == EE_OK &&
-         ee_provider_open(&p, &uri, &env, &err) == EE_OK);
+         ee_provider_open(&p, &ring_providers, &uri, &env, &err) == EE_OK);
     return p;
 }
 

@@ -3,8 +3,8 @@
  * provider_terminal.c: questions on a pseudo-terminal. A child asks; this
  * program types, and looks at what is shown and at the echo afterwards.
  */
+#include "base/terminal.h"
 #include "provider/secret_source.h"
-#include "provider/terminal.h"
 #include "ring.h"
 #include "tap.h"
 

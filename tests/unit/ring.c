@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 char ring_dir[200];
+struct ee_providers ring_providers;
 static pid_t owner;
 
 static int remove_one(const char *path, const struct stat *st, int type,
@@ -111,7 +112,8 @@ int ring_open(struct ee_provider **p, const char *name_and_cmk, bool may_create,
     err->msg[0] = '\0';
     (void)snprintf(text, sizeof text, "keyring:%s", name_and_cmk);
     rc = ee_cmk_uri_parse(&uri, text, err);
-    return rc != EE_OK ? rc : ee_provider_open(p, &uri, &env, err);
+    return rc != EE_OK ? rc
+                       : ee_provider_open(p, &ring_providers, &uri, &env, err);
 }
 
 void ring_payload(uint8_t *payload, unsigned seed)

@@ -6,13 +6,16 @@
 #ifndef EE_TESTS_RING_H
 #define EE_TESTS_RING_H
 
-#include "provider/provider.h"
+#include "provider/registry.h"
 
 #include <stdbool.h>
 
 #define RING_CONTEXT ee_bytes("context", 7)
 
 extern char ring_dir[200]; /* "" before ring_setup() */
+
+/* None but those built in. */
+extern struct ee_providers ring_providers;
 
 /* Makes ring_dir, mode 0700, removed at exit; and a key file in it, which
  * becomes the only secret that is set. */

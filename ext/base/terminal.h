@@ -2,8 +2,8 @@
  *
  * terminal.h: asks a person for a passphrase.
  */
-#ifndef EE_PROVIDER_TERMINAL_H
-#define EE_PROVIDER_TERMINAL_H
+#ifndef EE_BASE_TERMINAL_H
+#define EE_BASE_TERMINAL_H
 
 #include "base/status.h"
 #include "base/wait.h"

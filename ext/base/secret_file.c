@@ -3,7 +3,7 @@
  * secret_file.c: opens without following a symlink, and asks the open file,
  * not its name, who may read it.
  */
-#include "provider/secret_file.h"
+#include "base/secret_file.h"
 
 #include "base/file.h"
 

@@ -8,7 +8,7 @@
  * never restarts) precedes each read(), and the terminal hands over Ctrl-C as
  * a character. No signal handler is touched: they belong to the host.
  */
-#include "provider/terminal.h"
+#include "base/terminal.h"
 
 #include "base/clock.h"
 

@@ -3,8 +3,8 @@
  * secret_file.h: reads a small file that holds a secret or a key, if nobody
  * else can read or change it.
  */
-#ifndef EE_PROVIDER_SECRET_FILE_H
-#define EE_PROVIDER_SECRET_FILE_H
+#ifndef EE_BASE_SECRET_FILE_H
+#define EE_BASE_SECRET_FILE_H
 
 #include "base/status.h"
 
