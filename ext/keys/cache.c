@@ -137,18 +137,39 @@ void ee_cache_forget(struct ee_cache *c, const char *schema,
     }
 }
 
-void ee_cache_forget_subjects(struct ee_cache *c)
+static void forget_all(struct ee_cache *c,
+                       bool (*is_meant)(const struct ee_key_entry *e))
 {
     struct ee_key_entry *e = c->newest;
 
     while (e != NULL) {
         struct ee_key_entry *older = e->older;
 
-        if (e->is_subject) {
+        if (is_meant(e)) {
             ee_cache_remove(c, e);
         }
         e = older;
     }
+}
+
+static bool is_subject(const struct ee_key_entry *e)
+{
+    return e->is_subject;
+}
+
+void ee_cache_forget_subjects(struct ee_cache *c)
+{
+    forget_all(c, is_subject);
+}
+
+static bool is_seal_only(const struct ee_key_entry *e)
+{
+    return e->record.origin == EE_ORIGIN_SEAL_ONLY;
+}
+
+void ee_cache_forget_seal_only(struct ee_cache *c)
+{
+    forget_all(c, is_seal_only);
 }
 
 /* Its memory, for the next one: an allocation for each row would cost. */
@@ -156,15 +177,19 @@ static struct ee_key_entry *evict_oldest(struct ee_cache *c)
 {
     struct ee_key_entry *e = c->oldest;
 
-    while (e != NULL && e->pins > 0) { /* few are, for as long as a call */
+    /* few are pinned, for as long as a call; of the others there is one for a
+     * name of the setting seal_only. Beside many of these the newest may be the
+     * only one to go, and is borrowed still. */
+    while (e != NULL && (e->pins > 0 || e->until != 0)) {
         e = e->newer;
     }
-    if (e != NULL) {
+    if (e != NULL && e != c->newest) {
         take_out(c, e);
         ee_kek_free(e->kek);
         c->counts.evicted++;
+        return e;
     }
-    return e;
+    return NULL;
 }
 
 void ee_cache_make_room(struct ee_cache *c, size_t entries)

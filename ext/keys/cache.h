@@ -15,6 +15,8 @@
  * asked again (cache_age.c). They are looked at when a statement execution
  * first uses the key, and never in the middle: what has begun to read goes on
  * to its end. When no statement runs that began before, an old key is wiped.
+ * A key that no CMK gave, but this connection drew (seal_only.h), has a time of
+ * its own instead, and is not evicted: it would be drawn anew.
  */
 #ifndef EE_KEYS_CACHE_H
 #define EE_KEYS_CACHE_H
@@ -60,6 +62,7 @@ struct ee_key_entry {
     uint64_t implicit; /* moment when its subjects might make themselves */
     int64_t loaded;    /* when its CMK was asked, of a subject its parent's */
     int64_t retry;     /* not renewed ahead of time before */
+    int64_t until;     /* drawn here: expired then; 0: loaded by a CMK */
     uint64_t uses;     /* since then */
     unsigned names;    /* name slots that lead to it */
     unsigned pins;     /* in use by a change of keys: not to be freed */
@@ -111,6 +114,7 @@ struct ee_cache {
     struct ee_cache_counts counts;
     int64_t now;         /* of the newest moment */
     int64_t next_expiry; /* no key is expired before */
+    bool timed;          /* some key has a time of its own */
 };
 
 void ee_cache_init(struct ee_cache *c);
@@ -133,6 +137,8 @@ void ee_cache_forget(struct ee_cache *c, const char *schema,
 
 /* Wipes all keys of data subjects: their parent key is gone. */
 void ee_cache_forget_subjects(struct ee_cache *c);
+/* Wipes all seal-only ones, drawn here or loaded. */
+void ee_cache_forget_seal_only(struct ee_cache *c);
 
 /* Keeps an entry while other keys are loaded; NULL-safe. */
 void ee_cache_pin(struct ee_key_entry *entry);
@@ -155,6 +161,11 @@ static inline void ee_cache_count_use(struct ee_cache *c,
 /* Takes effect at once; evicts what has no room any more. */
 void ee_cache_set_limits(struct ee_cache *c, struct ee_cache_limits limits);
 
+/* The time of a key that was drawn here: until then (ee_coarse_ms()), or
+ * INT64_MAX. */
+void ee_cache_set_until(struct ee_cache *c, struct ee_key_entry *e,
+                        int64_t until);
+
 /* A new moment: what time is it? */
 void ee_cache_tick(struct ee_cache *c);
 
@@ -173,8 +184,9 @@ void ee_cache_not_renewed(const struct ee_cache *c, struct ee_key_entry *e);
 void ee_cache_renew(struct ee_cache *c, struct ee_key_entry *e,
                     struct ee_kek *kek, int64_t loaded);
 
-/* Wipes what is expired. Call it where nothing is borrowed. */
-void ee_cache_sweep(struct ee_cache *c);
+/* Wipes what is expired. Call it where nothing is borrowed. True: one of them
+ * was drawn here. */
+bool ee_cache_sweep(struct ee_cache *c);
 
 /* Takes an entry out, and wipes it once nobody uses it. */
 void ee_cache_remove(struct ee_cache *c, struct ee_key_entry *entry);

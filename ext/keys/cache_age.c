@@ -20,19 +20,33 @@ void ee_cache_set_limits(struct ee_cache *c, struct ee_cache_limits limits)
 
 void ee_cache_tick(struct ee_cache *c)
 {
-    if (c->limits.ttl > 0) {
+    if (c->limits.ttl > 0 || c->timed) {
         c->now = ee_coarse_ms();
+    }
+}
+
+void ee_cache_set_until(struct ee_cache *c, struct ee_key_entry *e,
+                        int64_t until)
+{
+    e->until = until;
+    c->timed = true;
+    c->now = ee_coarse_ms();
+    if (until < c->next_expiry) {
+        c->next_expiry = until;
     }
 }
 
 static bool is_old(const struct ee_cache *c, const struct ee_key_entry *e,
                    int64_t age)
 {
-    return c->limits.ttl > 0 && c->now - e->loaded >= age;
+    return c->limits.ttl > 0 && e->until == 0 && c->now - e->loaded >= age;
 }
 
 bool ee_cache_is_expired(const struct ee_cache *c, const struct ee_key_entry *e)
 {
+    if (e->until != 0) {
+        return c->now >= e->until;
+    }
     return is_old(c, e, c->limits.ttl) ||
            (c->limits.uses > 0 && e->uses >= c->limits.uses);
 }
@@ -68,25 +82,40 @@ void ee_cache_renew(struct ee_cache *c, struct ee_key_entry *e,
     e->uses = 0;
 }
 
+/* By time. */
+static int64_t expiry_of(const struct ee_cache *c, int64_t loaded,
+                         int64_t until)
+{
+    if (until != 0) {
+        return until;
+    }
+    return c->limits.ttl > 0 ? loaded + c->limits.ttl : INT64_MAX;
+}
+
 /* What was used up is wiped, too: it is unwrapped again in any case. */
-void ee_cache_sweep(struct ee_cache *c)
+bool ee_cache_sweep(struct ee_cache *c)
 {
     struct ee_key_entry *e = c->newest;
-    int64_t oldest = c->now;
+    int64_t first = expiry_of(c, c->now, 0); /* of a key that comes later */
+
+    bool drawn = false;
 
     if (c->now < c->next_expiry) {
-        return;
+        return false;
     }
     while (e != NULL) {
         struct ee_key_entry *next = e->older;
+        const int64_t expiry = expiry_of(c, e->loaded, e->until);
 
         if (ee_cache_is_expired(c, e)) {
+            drawn = drawn || e->until != 0;
             ee_cache_remove(c, e);
             c->counts.expired++;
-        } else if (e->loaded < oldest) {
-            oldest = e->loaded;
+        } else if (expiry < first) {
+            first = expiry;
         }
         e = next;
     }
-    c->next_expiry = c->limits.ttl > 0 ? oldest + c->limits.ttl : INT64_MAX;
+    c->next_expiry = first;
+    return drawn;
 }

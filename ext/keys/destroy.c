@@ -7,6 +7,7 @@
  * can be told what became of its key.
  */
 #include "db/wipe.h"
+#include "keys/seal_only_parts.h"
 #include "keys/shared.h"
 #include "keys/state.h"
 #include "keys/subject.h"
@@ -65,6 +66,11 @@ static int destroy_one(struct ee_state_change *c, const struct ee_key_record *r,
     if (rc == EE_OK) {
         rc = delete_wraps(c, r, err);
     }
+    /* with the last of the name's own versions */
+    if (rc == EE_OK && !c->one && r->version == c->e->manifest.current) {
+        rc = ee_seal_only_destroy_all(c->k, c->e->schema, r->name, &d->wraps,
+                                      err);
+    }
     if (rc == EE_OK) {
         ee_cache_forget(&c->k->cache, c->e->schema, r->fingerprint);
         ee_shared_forget(r->fingerprint);
@@ -86,13 +92,14 @@ static int write_wiping(struct ee_state_change *c, struct ee_error *err)
 }
 
 /* True also when there is no memory to look: not seen is not gone. */
-static bool rest_in_files(const struct destruction *d)
+static bool rest_in_files(sqlite3 *db, const char *schema,
+                          const struct ee_wrap *wraps)
 {
     struct ee_bytes *needles = NULL; /* sqlite3_free() */
     size_t count = 0;
     bool found = true;
 
-    for (const struct ee_wrap *w = d->wraps; w != NULL; w = w->next) {
+    for (const struct ee_wrap *w = wraps; w != NULL; w = w->next) {
         count++;
     }
     needles = sqlite3_malloc64((count + 1) * sizeof *needles);
@@ -100,29 +107,29 @@ static bool rest_in_files(const struct destruction *d)
         return true;
     }
     count = 0;
-    for (const struct ee_wrap *w = d->wraps; w != NULL; w = w->next) {
+    for (const struct ee_wrap *w = wraps; w != NULL; w = w->next) {
         if (w->wrapped.n >= NEEDLE_BYTES) {
             needles[count++] = ee_bytes(
                 w->wrapped.p + w->wrapped.n - NEEDLE_BYTES, NEEDLE_BYTES);
         }
     }
-    found = ee_residue_in_files(d->change.k->db, d->change.e->schema, needles,
-                                count);
+    found = ee_residue_in_files(db, schema, needles, count);
     sqlite3_free(needles);
     return found;
 }
 
-static enum ee_leftover look_for_rest(const struct destruction *d)
+enum ee_leftover ee_keys_look_for_wraps(struct ee_keys *k, const char *schema,
+                                        const struct ee_wrap *wraps)
 {
-    sqlite3 *db = d->change.k->db;
+    sqlite3 *db = k->db;
 
     if (!sqlite3_get_autocommit(db)) {
         return EE_LEFT_UNTIL_COMMIT;
     }
-    if (!ee_wal_truncate(db, d->change.e->schema)) {
+    if (!ee_wal_truncate(db, schema)) {
         return EE_LEFT_IN_WAL;
     }
-    return rest_in_files(d) ? EE_LEFT_IN_FILE : EE_LEFT_NOTHING;
+    return rest_in_files(db, schema, wraps) ? EE_LEFT_IN_FILE : EE_LEFT_NOTHING;
 }
 
 /* By its name a key goes with all that it wraps, as asked; an old version must
@@ -166,11 +173,19 @@ int ee_keys_destroy(struct ee_keys *k, const char *name, size_t n,
 {
     struct destruction d = {
         .change = {.k = k, .state = EE_STATE_DESTROYED, .also = destroy_one}};
+    struct ee_seal_only_row row;
+    bool seal_only = false;
     char buffer[EE_SCHEMA_MAX + EE_NAME_MAX];
     size_t slash = 0;
-    int rc = EE_OK;
+    int rc = ee_seal_only_meant(k, name, n, &seal_only, &row, err);
 
     *left = EE_LEFT_NOTHING;
+    if (rc == EE_OK && seal_only) {
+        rc = ee_seal_only_destroy(k, &row, left, err);
+    }
+    if (rc != EE_OK || seal_only) {
+        return ee_audit_outcome(&k->audit, "destroy", name, NULL, rc, err);
+    }
     if (ee_subject_meant(k, buffer, &name, &n, &slash)) {
         rc = ee_subject_destroy(k, name, n, slash, left, err);
         return ee_audit_outcome(&k->audit, "destroy", name, NULL, rc, err);
@@ -184,7 +199,7 @@ int ee_keys_destroy(struct ee_keys *k, const char *name, size_t n,
     }
     if (rc == EE_OK) {
         ee_cache_forget_subjects(&k->cache);
-        *left = look_for_rest(&d);
+        *left = ee_keys_look_for_wraps(k, d.change.e->schema, d.wraps);
     }
     ee_wraps_free(d.wraps);
     ee_state_change_clear(&d.change);

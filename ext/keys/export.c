@@ -138,8 +138,16 @@ static int make(struct ee_portable *p, struct ee_keys *k,
     const struct ee_suite *suite = from->kek->suite;
     struct ee_portable_key *key = NULL;
     uint8_t f[EE_MAC_BYTES];
-    int rc = draw(k, suite->id, payload, f, err);
+    int rc = EE_OK;
 
+    if (from->record.origin == EE_ORIGIN_SEAL_ONLY) {
+        return ee_fail(err, EE_MISUSE,
+                       "what was sealed under a seal-only version of key %s is "
+                       "exported once it is under the key: SELECT "
+                       "envelope_rewrap(blob)",
+                       from->record.name);
+    }
+    rc = draw(k, suite->id, payload, f, err);
     if (rc == EE_OK) {
         rc = wrap_all(k, from, payload, f, draft, err);
     }

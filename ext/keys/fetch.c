@@ -161,18 +161,36 @@ static int renew(struct ee_keys *k, const struct ee_key_record *r,
 static void renew_ahead(struct ee_keys *k, const struct ee_key_record *r,
                         struct ee_key_entry *e)
 {
+    const bool before = k->quiet;
     struct ee_error ignored;
 
     if (sqlite3_txn_state(k->db, NULL) == SQLITE_TXN_WRITE) {
         return;
     }
-    k->ahead = true;
+    k->quiet = true;
     if (renew(k, r, e, ee_cache_due_since(&k->cache), &ignored) == EE_OK) {
         k->cache.counts.renewed++;
     } else {
         ee_cache_not_renewed(&k->cache, e);
     }
-    k->ahead = false;
+    k->quiet = before;
+}
+
+bool ee_keys_is_version(const struct ee_key_entry *e)
+{
+    return !e->is_subject && e->record.origin != EE_ORIGIN_SEAL_ONLY;
+}
+
+/* A row was put under the id of an entry whose secret is known to everybody.
+ * The entry stays: a rewrap may be at it. */
+static int refuse_entry(const char *schema, const struct ee_key_record *r,
+                        struct ee_error *err)
+{
+    return ee_fail(err, EE_TAMPERED,
+                   "the key tables of %s were altered: version %u of key %s "
+                   "has the id of a key of another kind; restore them from a "
+                   "backup",
+                   schema, r->version, r->name);
 }
 
 /* *out: the entry of a record just read, not verified yet. */
@@ -185,7 +203,9 @@ static int find_or_unwrap(struct ee_keys *k, const char *schema,
     struct fetched got;
     int rc = EE_OK;
 
-    if (e != NULL && ee_cache_is_expired(&k->cache, e)) {
+    if (e != NULL && !ee_keys_is_version(e)) {
+        rc = refuse_entry(schema, r, err);
+    } else if (e != NULL && ee_cache_is_expired(&k->cache, e)) {
         k->cache.counts.misses++;
         rc = renew(k, r, e, oldest, err);
     } else if (e != NULL && ee_cache_is_due(&k->cache, e)) {

@@ -12,6 +12,7 @@ struct ee_found_key {
     char schema[EE_SCHEMA_MAX];
     bool is_subject; /* then it is `subject`, and no record */
     struct ee_subject subject;
+    bool is_seal_only; /* then the record is of envelope_seal_only */
     struct ee_key_record record;
     struct ee_key_manifest manifest;
 };

@@ -4,6 +4,7 @@
  */
 #include "base/text.h"
 #include "keys/find.h"
+#include "keys/seal_only_store.h"
 
 #include <string.h>
 
@@ -13,6 +14,22 @@ struct id_search {
     bool found; /* `key` */
     struct ee_found_key key;
 };
+
+static int look_for_seal_only(const struct id_search *s, const char *schema,
+                              struct ee_found_key *out, struct ee_error *err)
+{
+    struct ee_statements *statements = &s->k->statements;
+    bool yes = false;
+    int rc = ee_seal_only_exists(statements, schema, &yes, err);
+
+    if (rc == EE_OK) {
+        rc = yes ? ee_seal_only_by_id(statements, schema, s->key_id,
+                                      &out->record, NULL, err)
+                 : EE_KEY_UNKNOWN;
+    }
+    out->is_seal_only = rc == EE_OK;
+    return rc;
+}
 
 static int look_in(const struct id_search *s, const char *schema,
                    struct ee_found_key *out, struct ee_error *err)
@@ -33,7 +50,7 @@ static int look_in(const struct id_search *s, const char *schema,
                  : EE_KEY_UNKNOWN;
     }
     out->is_subject = rc == EE_OK;
-    return rc;
+    return rc == EE_KEY_UNKNOWN ? look_for_seal_only(s, schema, out, err) : rc;
 }
 
 static bool is_tombstone(const struct ee_found_key *key)

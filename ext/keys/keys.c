@@ -4,6 +4,7 @@
  */
 #include "keys/keys.h"
 
+#include "keys/seal_only_parts.h"
 #include "keys/shared.h"
 
 #include <string.h>
@@ -16,6 +17,7 @@ void ee_keys_init(struct ee_keys *k, sqlite3 *db)
     k->suite = ee_suite_aes.id;
     k->provider_timeout = EE_PROVIDER_TIMEOUT_MS;
     ee_cache_init(&k->cache);
+    ee_seal_only_init(&k->seal_only);
     ee_audit_init(&k->audit, &k->statements);
     ee_providers_init(&k->providers);
 }
@@ -28,6 +30,7 @@ void ee_keys_clear(struct ee_keys *k)
     ee_attempts_clear(&k->attempts);
     ee_audit_clear(&k->audit);
     ee_trust_clear(&k->trust);
+    ee_seal_only_clear(&k->seal_only);
     ee_providers_clear(&k->providers);
     if (k->engine_ready) {
         ee_engine_clear(&k->engine);
@@ -65,12 +68,20 @@ uint64_t ee_keys_now(struct ee_keys *k)
     return ++k->moment;
 }
 
+/* A version that was drawn here is over for those who share it, too. */
+static void sweep(struct ee_keys *k)
+{
+    if (ee_cache_sweep(&k->cache)) {
+        ee_seal_only_sweep();
+    }
+}
+
 uint64_t ee_keys_begin_execution(struct ee_keys *k)
 {
     const uint64_t now = ee_keys_now(k);
 
     if (k->running++ == 0 && !k->untracked) {
-        ee_cache_sweep(&k->cache);
+        sweep(k);
     }
     return now;
 }
@@ -78,7 +89,7 @@ uint64_t ee_keys_begin_execution(struct ee_keys *k)
 void ee_keys_end_execution(struct ee_keys *k)
 {
     if (--k->running == 0 && !k->untracked) {
-        ee_cache_sweep(&k->cache);
+        sweep(k);
     }
 }
 

@@ -14,7 +14,8 @@
  * change), change.c (what changes share), policy.c (what states allow),
  * policy_change.c and policy_store.c (what a name's owner laid down), trust.h
  * (what the database may not decide). audit.h is told of all they do. Keys of
- * data subjects are apart: subject.h.
+ * data subjects are apart: subject.h; so are those of sessions that have a
+ * public key only: seal_only.h.
  */
 #ifndef EE_KEYS_KEYS_H
 #define EE_KEYS_KEYS_H
@@ -23,6 +24,7 @@
 #include "keys/attempts.h"
 #include "keys/audit.h"
 #include "keys/cache.h"
+#include "keys/seal_only.h"
 #include "keys/store.h"
 #include "keys/trust.h"
 #include "provider/registry.h"
@@ -48,7 +50,7 @@ struct ee_keys {
     uint64_t moment;  /* the newest one */
     unsigned running; /* statement executions that have used a key function */
     bool untracked;   /* one of them could not be kept track of */
-    bool ahead;       /* a key is being renewed before it has to be */
+    bool quiet;       /* a key is loaded that need not be: nobody is asked */
     uint64_t changed; /* the moment of our last own key change */
     /* Keys were changed in a transaction of the application that may be open
      * still. It may be rolled back in the middle of a statement. */
@@ -66,6 +68,7 @@ struct ee_keys {
     int64_t provider_timeout;   /* ms that a provider operation may wait */
     struct ee_attempts attempts;
     struct ee_trust trust;
+    struct ee_seal_only seal_only;
     struct ee_providers providers;
 };
 
@@ -264,6 +267,10 @@ int ee_keys_refuse_to_seal(const struct ee_key_entry *e, struct ee_error *err);
 /* False while a transaction that changed keys may be open. */
 bool ee_keys_settled(struct ee_keys *k);
 
+/* Is the entry of a row of envelope_key, and not a subject's or seal-only? What
+ * an attacker put under the id of one must not be taken for the other. */
+bool ee_keys_is_version(const struct ee_key_entry *e);
+
 /* One version of a key of one schema, verified, in any state but destroyed.
  * EE_KEY_UNKNOWN without a message. */
 int ee_keys_version(struct ee_keys *k, const char *schema,
@@ -322,6 +329,9 @@ struct ee_cmk_call {
     struct ee_bytes context; /* authenticated with the payload: keys/record.h
                                 for a key version, envelope/export_record.h
                                 for an export */
+    /* A setting of this session named this CMK for this key: it is asked this
+     * once, and is allowed for no other key by it. */
+    bool named;
 };
 
 /* stored: as of ee_keys_wrap(). */

@@ -24,8 +24,7 @@ int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
     struct ee_session session;
     struct ee_provider *p = NULL;
     const int64_t began = ee_monotonic_ms();
-    int rc =
-        ee_session_open_cmk(&session, k, call->schema, call->uri, false, err);
+    int rc = ee_session_open_cmk(&session, k, call, false, err);
 
     if (rc == EE_OK) {
         rc = ee_provider_open(&p, &k->providers, call->uri, &session.env, err);
@@ -228,7 +227,7 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
     int64_t began = ee_monotonic_ms();
     struct ee_session session;
     struct ee_provider *p = NULL;
-    int rc = ee_session_open_cmk(&session, k, call->schema, call->uri,
+    int rc = ee_session_open_cmk(&session, k, call,
                                  (mode & EE_WRAP_MAY_CREATE) != 0, err);
 
     if (rc != EE_OK) {

@@ -247,6 +247,12 @@ int ee_trust_check(struct ee_keys *k, struct ee_key_entry *e,
     return pin != NULL ? check_pin(pin, e, err) : EE_OK;
 }
 
+bool ee_trust_is_pinned(const struct ee_keys *k, const char *schema,
+                        const char *name)
+{
+    return find_pin(&k->trust, schema, name) != NULL;
+}
+
 int ee_trust_check_new(struct ee_keys *k, const struct ee_key_name *name,
                        struct ee_error *err)
 {

@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "base/wire.h"
 #include "crypto/kdf.h"
+#include "crypto/suite.h"
 
 #include <string.h>
 
@@ -100,6 +101,21 @@ void ee_record_seals_tag(uint8_t *out, const struct ee_seal_count *c,
     ee_kdf(key, kek, "kek-seals", ee_bytes(&suite, 1));
     ee_hmac(out, key, ee_bytes(input, w.used));
     ee_wipe(key, sizeof key);
+}
+
+bool ee_record_is_seal_only(const struct ee_key_record *r,
+                            const uint8_t *payload)
+{
+    uint8_t fingerprint[EE_MAC_BYTES];
+    uint8_t tag[EE_MAC_BYTES];
+
+    ee_kdf(fingerprint, payload, "kek-id", ee_bytes(&r->suite, 1));
+    ee_record_tag1(tag, r, payload);
+    return ee_suite_by_id(r->suite) != NULL && r->version == 0 &&
+           r->origin == EE_ORIGIN_SEAL_ONLY &&
+           ee_equal(fingerprint, r->fingerprint, sizeof fingerprint) &&
+           ee_equal(tag, r->tag1, sizeof tag) &&
+           ee_is_zero(payload + EE_KEY_BYTES, EE_KEY_BYTES);
 }
 
 size_t ee_record_provider_context(uint8_t *out, const struct ee_key_record *r)

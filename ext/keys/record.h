@@ -22,7 +22,12 @@ enum ee_key_state {
     EE_STATE_DESTROYED = 4
 };
 
-enum ee_key_origin { EE_ORIGIN_LOCAL = 1, EE_ORIGIN_IMPORTED = 2 };
+/* The last is of FORMAT section 13 only: no row of envelope_key has it. */
+enum ee_key_origin {
+    EE_ORIGIN_LOCAL = 1,
+    EE_ORIGIN_IMPORTED = 2,
+    EE_ORIGIN_SEAL_ONLY = 3
+};
 
 struct ee_key_record {
     char name[EE_NAME_MAX];
@@ -84,6 +89,11 @@ void ee_manifest_tag(uint8_t *out, const struct ee_key_manifest *m,
 /* The tag of a version's count, with the KEK of that version. */
 void ee_record_seals_tag(uint8_t *out, const struct ee_seal_count *c,
                          uint8_t suite, const uint8_t *kek);
+
+/* FORMAT R43: is the payload, of EE_PAYLOAD_BYTES, that of a seal-only version
+ * with this record? */
+bool ee_record_is_seal_only(const struct ee_key_record *r,
+                            const uint8_t *payload);
 
 /* What a provider authenticates with the payload. */
 #define EE_PROVIDER_CONTEXT_MAX 256

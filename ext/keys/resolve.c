@@ -57,7 +57,8 @@ int ee_keys_version(struct ee_keys *k, const char *schema,
     struct ee_key_manifest m;
     int rc = EE_OK;
 
-    if (e == NULL || !is_fresh(k, e, e->checked, moment)) {
+    if (e == NULL || !ee_keys_is_version(e) ||
+        !is_fresh(k, e, e->checked, moment)) {
         rc = ee_store_by_id(&k->statements, schema, key_id, &r, &m, err);
         if (rc == EE_OK) {
             rc = ee_keys_load(k, schema, &r, &m, &e, err);
@@ -98,7 +99,10 @@ static int find_id(struct ee_keys *k, const uint8_t *key_id, uint64_t moment,
         rc = check_opens(k, key.schema, &key.record, moment, err);
     }
     if (rc == EE_OK) {
-        rc = ee_keys_load(k, key.schema, &key.record, &key.manifest, out, err);
+        rc = key.is_seal_only
+                 ? ee_seal_only_load(k, key.schema, key_id, moment, out, err)
+                 : ee_keys_load(k, key.schema, &key.record, &key.manifest, out,
+                                err);
     }
     if (rc == EE_OK) {
         (*out)->checked = k->moment;

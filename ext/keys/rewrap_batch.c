@@ -134,10 +134,11 @@ static int rewrap_under(struct ee_keys *k, const char *schema, const char *cmk,
                         struct ee_error *err)
 {
     struct batch b = {.k = k, .schema = schema};
+    const struct ee_cmk_call call = {.schema = schema, .uri = &b.uri};
     int rc = ee_cmk_uri_parse(&b.uri, cmk, err);
 
     if (rc == EE_OK) {
-        rc = ee_session_open_cmk(&b.session, k, schema, &b.uri, false, err);
+        rc = ee_session_open_cmk(&b.session, k, &call, false, err);
     }
     if (rc == EE_OK) {
         rc = ee_provider_open(&b.p, &k->providers, &b.uri, &b.session.env, err);

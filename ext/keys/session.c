@@ -65,7 +65,7 @@ int ee_session_open(struct ee_session *session, struct ee_keys *k,
         return ee_fail(err, EE_INTERRUPTED, "interrupted");
     }
     session->env.may_create = may_create;
-    session->env.may_prompt = !writing && !k->ahead && !k->shares;
+    session->env.may_prompt = !writing && !k->quiet && !k->shares;
     session->env.interrupted = ee_session_interrupted;
     session->env.interrupted_arg = k;
     session->env.timeout_ms = k->provider_timeout;
@@ -73,16 +73,18 @@ int ee_session_open(struct ee_session *session, struct ee_keys *k,
 }
 
 int ee_session_open_cmk(struct ee_session *session, struct ee_keys *k,
-                        const char *schema, const struct ee_cmk_uri *uri,
-                        bool may_create, struct ee_error *err)
+                        const struct ee_cmk_call *call, bool may_create,
+                        struct ee_error *err)
 {
-    int rc = ee_trust_allows(k, schema, uri, err);
+    int rc =
+        call->named ? EE_OK : ee_trust_allows(k, call->schema, call->uri, err);
 
     memset(session, 0, sizeof *session);
     if (rc == EE_OK) {
-        rc = ee_session_open(session, k, schema, may_create, err);
+        rc = ee_session_open(session, k, call->schema, may_create, err);
     }
-    if (rc == EE_OK && !ee_trust_may_prompt(k, schema, uri)) {
+    if (rc == EE_OK && !call->named &&
+        !ee_trust_may_prompt(k, call->schema, call->uri)) {
         session->env.may_prompt = false;
     }
     return rc;

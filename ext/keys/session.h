@@ -18,10 +18,11 @@ struct ee_session {
 struct ee_bytes ee_session_folder(sqlite3 *db, const char *schema);
 
 /* The same as ee_session_open() for a CMK that the database names: is it one
- * that this session allows (keys/trust.h), and may a person be asked? */
+ * that this session allows (keys/trust.h) or has named, and may a person be
+ * asked? */
 int ee_session_open_cmk(struct ee_session *session, struct ee_keys *k,
-                        const char *schema, const struct ee_cmk_uri *uri,
-                        bool may_create, struct ee_error *err) EE_CHECKED;
+                        const struct ee_cmk_call *call, bool may_create,
+                        struct ee_error *err) EE_CHECKED;
 
 /* May a provider be called now? Fills session->env; close it afterwards.
  * schema: the database whose key is meant. EE_MISUSE inside a write

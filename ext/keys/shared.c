@@ -61,17 +61,27 @@ static void drop(int i)
 
 static void register_atfork(void)
 {
+    /* the arena registers first, so that fork() takes its lock after ours */
+    ee_cell_free(ee_cell_new());
     (void)pthread_atfork(lock, unlock, unlock);
+}
+
+void ee_shared_lock(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, register_atfork);
+    lock();
+}
+
+void ee_shared_unlock(void)
+{
+    unlock();
 }
 
 void ee_shared_join(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    /* the arena registers first, so that fork() takes its lock after ours */
-    ee_cell_free(ee_cell_new());
-    (void)pthread_once(&once, register_atfork);
-    lock();
+    ee_shared_lock();
     shared.users++;
     unlock();
 }

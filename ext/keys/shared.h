@@ -46,6 +46,14 @@ void ee_shared_sweep(int64_t oldest);
 void ee_shared_put(const struct ee_shared_place *place, const uint8_t *kek,
                    const uint8_t *name_secret, int64_t loaded);
 
+/* ---- for the other list of this process, seal_only_share.c ---- */
+
+/* fork() takes the lock, too. The arena's lock may be taken inside. */
+void ee_shared_lock(void);
+void ee_shared_unlock(void);
+
+/* ---- */
+
 /* Wipes a key that was destroyed, whoever put it there. key_id:
  * EE_KEY_ID_BYTES. */
 void ee_shared_forget(const uint8_t *key_id);

@@ -6,6 +6,7 @@
 
 #include "base/secret.h"
 #include "base/text.h"
+#include "keys/seal_only_parts.h"
 #include "keys/subject.h"
 
 #include <string.h>
@@ -144,6 +145,7 @@ int ee_state_change_find(struct ee_state_change *c, const char *name, size_t n,
                          struct ee_error *err)
 {
     char qualified[EE_SCHEMA_MAX + EE_NAME_MAX];
+    int rc = EE_OK;
 
     c->one = is_key_id(c, name, n, qualified);
     if (c->one && ee_keys_name_exists(c->k, name, n)) {
@@ -156,7 +158,9 @@ int ee_state_change_find(struct ee_state_change *c, const char *name, size_t n,
         name = qualified;
         n = strlen(name);
     }
-    return ee_keys_for_change(c->k, name, n, &c->e, err);
+    rc = ee_keys_for_change(c->k, name, n, &c->e, err);
+    return rc == EE_KEY_UNKNOWN ? ee_seal_only_refuse_name(c->k, name, n, err)
+                                : rc;
 }
 
 bool ee_state_change_is_old(const struct ee_state_change *c)
@@ -185,10 +189,19 @@ int ee_keys_set_state(struct ee_keys *k, const char *name, size_t n,
                       uint8_t state, struct ee_error *err)
 {
     struct ee_state_change c = {.k = k, .state = state};
+    struct ee_seal_only_row row;
+    bool seal_only = false;
     char buffer[EE_SCHEMA_MAX + EE_NAME_MAX];
     size_t slash = 0;
     int rc = check_target(state, err);
 
+    if (rc == EE_OK) {
+        rc = ee_seal_only_meant(k, name, n, &seal_only, &row, err);
+    }
+    if (rc == EE_OK && seal_only) {
+        rc = ee_seal_only_set_state(k, &row, state, err);
+        return ee_audit_outcome(&k->audit, "set_state", name, NULL, rc, err);
+    }
     if (rc == EE_OK && ee_subject_meant(k, buffer, &name, &n, &slash)) {
         rc = ee_subject_set_state(k, name, n, slash, state, err);
         return ee_audit_outcome(&k->audit, "set_state", name, NULL, rc, err);

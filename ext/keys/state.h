@@ -32,4 +32,8 @@ int ee_state_change_write(struct ee_state_change *c,
                           struct ee_error *err) EE_CHECKED;
 void ee_state_change_clear(struct ee_state_change *c);
 
+/* What of these wraps, which were deleted, may still be found (destroy.c). */
+enum ee_leftover ee_keys_look_for_wraps(struct ee_keys *k, const char *schema,
+                                        const struct ee_wrap *wraps);
+
 #endif

@@ -44,7 +44,8 @@ static const char exists[] =
 static const char triggers[] =
     "SELECT count(*) > count(CASE WHEN type <> 'trigger' OR lower(tbl_name)"
     " NOT IN ('envelope_key', 'envelope_key_wrap', 'envelope_key_manifest',"
-    " 'envelope_key_policy', 'envelope_key_seals', 'envelope_subject') THEN 1 "
+    " 'envelope_key_policy', 'envelope_key_seals', 'envelope_seal_only', "
+    "'envelope_subject') THEN 1 "
     "END) FROM"
     " (SELECT type, tbl_name FROM \"%w\".sqlite_schema UNION ALL"
     " SELECT type, tbl_name FROM temp.sqlite_schema)";

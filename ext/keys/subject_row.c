@@ -83,6 +83,9 @@ static int entry_for(struct ee_keys *k, const char *schema,
         *out = e;
         return EE_OK;
     }
+    if (e != NULL && !e->is_subject) { /* it stays: a rewrap may be at it */
+        return altered(s, schema, err);
+    }
     k->cache.counts.misses++;
     rc = ee_subject_unwrap_row(k, schema, s, wrapper, &kek, err);
     if (rc != EE_OK) {

@@ -77,6 +77,10 @@ int ee_trust_opens(struct ee_keys *k, const char *schema, const char *name,
 int ee_trust_check(struct ee_keys *k, struct ee_key_entry *e,
                    struct ee_error *err) EE_CHECKED;
 
+/* Does the setting pin say which key the name is there? */
+bool ee_trust_is_pinned(const struct ee_keys *k, const char *schema,
+                        const char *name);
+
 /* EE_DENIED for a key to be made, whose name is pinned to another one. */
 int ee_trust_check_new(struct ee_keys *k, const struct ee_key_name *name,
                        struct ee_error *err) EE_CHECKED;

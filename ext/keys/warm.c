@@ -40,8 +40,12 @@ int ee_keys_warm(struct ee_keys *k, const char *name, size_t n, uint64_t moment,
 {
     struct id_list list = {.room = ee_cache_room(&k->cache) - 1};
     struct ee_key_entry *e = NULL;
-    int rc = ee_keys_for_search(k, name, n, moment, out, err);
+    int rc = EE_OK;
 
+    if (ee_seal_only_seals(k, name, n)) {
+        return ee_seal_only_warm(k, name, n, moment, out, err);
+    }
+    rc = ee_keys_for_search(k, name, n, moment, out, err);
     if (rc == EE_OK && (*out)->openable) {
         list.min_version = (*out)->manifest.policy.min_version;
         rc = ee_store_versions(&k->statements, (*out)->schema,

@@ -323,6 +323,11 @@ int ee_call_key_of(const struct ee_call *call, const struct ee_envelope *e,
                      "once imported: SELECT envelope_import(blob, key, "
                      "context...)");
     }
+    /* FORMAT R44 */
+    if (rc == EE_OK && e->index != NULL &&
+        (*out)->record.origin == EE_ORIGIN_SEAL_ONLY) {
+        rc = ee_call_fail_auth(*out, err);
+    }
     return rc;
 }
 

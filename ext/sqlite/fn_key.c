@@ -197,6 +197,23 @@ static int rotate_due(const struct ee_call *call, struct ee_bytes name,
                               err);
 }
 
+/* Who gave up sealing makes no seal-only version. */
+static int check_may_make(const struct ee_call *call, struct ee_bytes name,
+                          struct ee_error *err)
+{
+    struct ee_keys *keys = &call->conn->keys;
+    int rc = EE_OK;
+
+    if ((call->conn->dropped & EE_MAY_SEAL) == 0 ||
+        !ee_seal_only_seals(keys, (const char *)name.p, name.n)) {
+        return EE_OK;
+    }
+    rc = ee_fail(err, EE_DENIED,
+                 "privilege 'seal' was dropped for this connection");
+    return ee_audit_denied(&keys->audit, ee_call_moment(call), "seal", NULL,
+                           NULL, rc, err);
+}
+
 /* Loads every version of the key that may open, so that no provider is called
  * inside the write transaction that follows. */
 static int fn_open_key(const struct ee_call *call, int argc,
@@ -208,6 +225,9 @@ static int fn_open_key(const struct ee_call *call, int argc,
     int rc = ee_call_text(argv[0], "the key name", &name, err);
 
     (void)argc;
+    if (rc == EE_OK) {
+        rc = check_may_make(call, name, err);
+    }
     if (rc == EE_OK) {
         rc = ee_keys_warm(&call->conn->keys, (const char *)name.p, name.n,
                           ee_call_moment(call), &key, err);

@@ -128,14 +128,17 @@ static int reseal(const struct ee_call *call, const struct ee_envelope *e,
     struct source source = {0};
     int rc = ee_call_key_of(call, e, &from, err);
 
-    if (rc == EE_OK) {
-        rc = ee_seal_key(call, argv, &to, err);
-    }
     if (rc != EE_OK) {
         return rc;
     }
-    source = (struct source){from->kek, from};
-    return open_and_seal(call, &source, to, e, argc, argv, err);
+    ee_cache_pin(from); /* the other may take its place */
+    rc = ee_seal_key(call, argv, &to, err);
+    if (rc == EE_OK) {
+        source = (struct source){from->kek, from};
+        rc = open_and_seal(call, &source, to, e, argc, argv, err);
+    }
+    ee_cache_unpin(from);
+    return rc;
 }
 
 static int import(const struct ee_call *call, const struct ee_envelope *e,

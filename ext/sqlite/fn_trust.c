@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fn_trust.c: the settings cmks, open_keys and pin, and envelope_key_pin().
+ * fn_trust.c: the settings cmks, open_keys, pin, seal_only, open_seal_only
+ * and seal_only_time, and envelope_key_pin().
  */
 #include "base/text.h"
 #include "sqlite/call.h"
@@ -47,10 +48,48 @@ static int set_pin(struct ee_conn *conn, const char *value,
     return ee_trust_set_pins(&conn->keys, value, err);
 }
 
+static const char *get_seal_only(const struct ee_conn *conn)
+{
+    return or_empty(conn->keys.seal_only.seal.text);
+}
+
+static int set_seal_only(struct ee_conn *conn, const char *value,
+                         struct ee_error *err)
+{
+    return ee_seal_only_set(&conn->keys, &conn->keys.seal_only.seal, value,
+                            err);
+}
+
+static const char *get_open_seal_only(const struct ee_conn *conn)
+{
+    return or_empty(conn->keys.seal_only.open.text);
+}
+
+static int set_open_seal_only(struct ee_conn *conn, const char *value,
+                              struct ee_error *err)
+{
+    return ee_seal_only_set(&conn->keys, &conn->keys.seal_only.open, value,
+                            err);
+}
+
+static const char *get_seal_only_time(const struct ee_conn *conn)
+{
+    return conn->keys.seal_only.time;
+}
+
+static int set_seal_only_time(struct ee_conn *conn, const char *value,
+                              struct ee_error *err)
+{
+    return ee_seal_only_set_time(&conn->keys, value, err);
+}
+
 const struct ee_setting ee_trust_settings[] = {
     {"cmks", get_cmks, set_cmks},
     {"open_keys", get_open_keys, set_open_keys},
     {"pin", get_pin, set_pin},
+    {"seal_only", get_seal_only, set_seal_only},
+    {"open_seal_only", get_open_seal_only, set_open_seal_only},
+    {"seal_only_time", get_seal_only_time, set_seal_only_time},
     {NULL, NULL, NULL},
 };
 

@@ -80,7 +80,8 @@ static int fn_open(const struct ee_call *call, int argc, sqlite3_value **argv,
     return rc;
 }
 
-/* The KEK to wrap under: the named key's, or the current one of the name that
+/* FORMAT R47: never a seal-only version.
+ * The KEK to wrap under: the named key's, or the current one of the name that
  * the envelope is under. FORMAT R23: an index belongs to its key name. */
 static int rewrap_target(const struct ee_call *call,
                          const struct ee_envelope *e, struct ee_key_entry *from,

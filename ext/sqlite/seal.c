@@ -37,11 +37,17 @@ static int find_key(const struct ee_call *call, sqlite3_value **argv,
                     struct known_key *known, struct ee_key_entry **out,
                     struct ee_error *err)
 {
+    struct ee_keys *keys = &call->conn->keys;
     struct ee_bytes name;
     int rc = ee_call_text(argv[EE_KEY_ARGUMENT], "the key name", &name, err);
 
+    if (rc == EE_OK && ee_seal_only_seals(keys, (const char *)name.p, name.n)) {
+        /* not remembered: it is not what the name means elsewhere */
+        return ee_seal_only_for_seal(keys, (const char *)name.p, name.n,
+                                     ee_call_moment(call), out, err);
+    }
     if (rc == EE_OK) {
-        rc = ee_keys_for_seal(&call->conn->keys, (const char *)name.p, name.n,
+        rc = ee_keys_for_seal(keys, (const char *)name.p, name.n,
                               ee_call_moment(call), out, err);
     }
     if (rc == EE_OK) {
@@ -91,6 +97,12 @@ int ee_seal_result(const struct ee_call *call, struct ee_key_entry *key,
     uint8_t *out = NULL;
     int rc = EE_OK;
 
+    if (index != NULL && key->record.origin == EE_ORIGIN_SEAL_ONLY) {
+        return ee_fail(err, EE_MISUSE, /* FORMAT R44 */
+                       "key %s is seal-only here and has no secret for a blind "
+                       "index: seal without one",
+                       key->record.name);
+    }
     if (key->manifest.policy.rotate_seals > 0) {
         rc = ee_keys_count_seal(keys, key, ee_call_moment(call), err);
         if (rc != EE_OK) {

@@ -10,6 +10,7 @@
  */
 #include "base/text.h"
 #include "base/wire.h"
+#include "keys/seal_only_store.h"
 #include "keys/subject_store.h"
 #include "sqlite/functions.h"
 #include "sqlite/table.h"
@@ -33,7 +34,7 @@ static const char declaration[] =
     " suite TEXT,"         /* aes-256-gcm or chacha20-poly1305 */
     " key_id TEXT,"        /* 16 hex digits, as envelope_key_id() gives */
     " created TEXT,"       /* UTC */
-    " origin TEXT,"        /* local or imported */
+    " origin TEXT,"        /* local, imported or seal-only */
     " generation INTEGER," /* grows with every change of the name's keys */
     " cmks TEXT,"          /* the URIs of the CMKs that open it, with spaces;
                             * of a subject key:NAME#VERSION, its parent */
@@ -73,6 +74,12 @@ static const char subject_rows[] =
     " 'key:' || p.name || '#' || p.version, NULL, NULL"
     " FROM \"%w\".envelope_subject k LEFT JOIN \"%w\".envelope_key p"
     " ON p.key_id = substr(k.record, 18, 8)";
+
+static const char seal_only_rows[] =
+    " UNION ALL SELECT %Q, k.name, 0, k.state, 0,"
+    " CASE k.suite WHEN 1 THEN 'aes-256-gcm' WHEN 2 THEN 'chacha20-poly1305'"
+    " END, lower(hex(k.key_id)), datetime(k.created, 'unixepoch'),"
+    " 'seal-only', NULL, k.cmk, NULL, NULL FROM \"%w\".envelope_seal_only k";
 
 struct keys_cursor {
     sqlite3_vtab_cursor base; /* first */
@@ -228,6 +235,36 @@ static int bind_arguments(sqlite3_stmt *stmt, const struct arguments *a,
     return rc;
 }
 
+/* Each begins with UNION ALL but the first of them. */
+static void add_keys(struct union_work *w, const char *schema, bool policies)
+{
+    sqlite3_str_appendf(w->sql, rows,
+                        sqlite3_str_length(w->sql) > 0 ? " UNION ALL " : "",
+                        schema, schema, schema);
+    sqlite3_str_appendf(w->sql, policies ? due : "NULL", schema, schema);
+    sqlite3_str_appendf(w->sql, rows_from, schema, schema);
+    sqlite3_str_appendall(w->sql, where_of[w->number][0]);
+}
+
+/* They may be there without the other key tables. */
+static int add_seal_only(struct union_work *w, const char *schema,
+                         struct ee_error *err)
+{
+    static const size_t joint = sizeof " UNION ALL " - 1;
+    bool yes = false;
+    int rc = ee_seal_only_exists(&w->keys->statements, schema, &yes, err);
+
+    if (rc == EE_OK && yes) {
+        sqlite3_str_appendf(w->sql,
+                            sqlite3_str_length(w->sql) > 0
+                                ? seal_only_rows
+                                : seal_only_rows + joint,
+                            schema, schema);
+        sqlite3_str_appendall(w->sql, where_of[w->number][0]);
+    }
+    return rc;
+}
+
 static int add_schema(void *arg, const char *schema, struct ee_error *err)
 {
     struct union_work *w = arg;
@@ -240,17 +277,15 @@ static int add_schema(void *arg, const char *schema, struct ee_error *err)
         rc = ee_store_has_policies(s, schema, &policies, err);
     }
     if (rc == EE_OK && yes) {
-        sqlite3_str_appendf(w->sql, rows,
-                            sqlite3_str_length(w->sql) > 0 ? " UNION ALL " : "",
-                            schema, schema, schema);
-        sqlite3_str_appendf(w->sql, policies ? due : "NULL", schema, schema);
-        sqlite3_str_appendf(w->sql, rows_from, schema, schema);
-        sqlite3_str_appendall(w->sql, where_of[w->number][0]);
+        add_keys(w, schema, policies);
         rc = ee_subjects_exist(s, schema, &yes, err);
     }
     if (rc == EE_OK && yes) {
         sqlite3_str_appendf(w->sql, subject_rows, schema, schema, schema);
         sqlite3_str_appendall(w->sql, where_of[w->number][1]);
+    }
+    if (rc == EE_OK) {
+        rc = add_seal_only(w, schema, err);
     }
     return rc == EE_OK ? EE_KEY_UNKNOWN : rc; /* the next schema, please */
 }

@@ -309,10 +309,25 @@ static void make_pem_file(const char *name, EVP_PKEY *key, const char *phrase)
     (void)fclose(f);
 }
 
+/* One whose SHA-256 is known. */
+static void make_only_pem(void)
+{
+    uint8_t secret[32];
+
+    for (int i = 0; i < 32; i++) {
+        secret[i] = (uint8_t)(0x80 + i);
+    }
+    make_pem_file("only.pem",
+                  EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, secret,
+                                               sizeof secret),
+                  NULL);
+}
+
 static void make_pem_files(void)
 {
     make_pem_file("rsa.pem", EVP_RSA_gen(3072), NULL);
     make_pem_file("x.pem", EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), "phrase");
+    make_only_pem();
     (void)setenv("ENVELOPE_PEM_PASSPHRASE", "phrase", 1);
 }
 
@@ -340,6 +355,7 @@ static void sweep_half(size_t first, const char *name)
     (void)unlink(in_folder("two"));
     (void)unlink(in_folder("rsa.pem"));
     (void)unlink(in_folder("x.pem"));
+    (void)unlink(in_folder("only.pem"));
     (void)rmdir(folder);
 }
 

@@ -25,6 +25,18 @@ struct scenario {
     "SELECT envelope_config('audit', (SELECT file || '.audit' FROM"            \
     " pragma_database_list WHERE name = 'main'));"
 
+/* the key of make_only_pem() */
+#define ONLY_PEM                                                               \
+    "pii=pem:only.pem#sha256-"                                                 \
+    "7b97094ca4e644f7b7043362e1d8a29326727e8bdb39948c58837374bbfbef64"
+#define SEAL_ONLY "SELECT envelope_config('seal_only', '" ONLY_PEM "');"
+#define END_SEAL_ONLY                                                          \
+    "SELECT envelope_key_set_state(key_id, 'disabled') FROM envelope_keys"     \
+    " WHERE origin = 'seal-only'; SELECT envelope_key_destroy(key_id, key_id)" \
+    " FROM envelope_keys WHERE origin = 'seal-only'; "
+#define OPEN_SEAL_ONLY                                                         \
+    "SELECT envelope_config('open_seal_only', '" ONLY_PEM "');"
+
 #define PEM_ALLOWED "SELECT envelope_config('cmks', 'pem:rsa.pem pem:x.pem');"
 
 #define FOREIGN_ALLOWED "SELECT envelope_config('cmks', 'example://one');"
@@ -143,6 +155,31 @@ static const struct scenario scenarios[] = {
      AUDIT "SELECT envelope_key_rotate('pii'); SELECT count(problem) ||"
            " group_concat(head IS NULL) FROM envelope_audit_verify",
      "00"},
+    {"seal-only", SEALED,
+     SEAL_ONLY "SELECT envelope_key_open('pii');"
+               "INSERT INTO t VALUES(2, envelope_seal('b', 'pii', 2))",
+     SEAL_ONLY "SELECT envelope_key_open('pii');"
+               "INSERT INTO t VALUES(3, envelope_seal('b', 'pii', 3));"
+               "DELETE FROM t WHERE id = 2; " OPENED,
+     "a,b"},
+    {"seal-only at the first seal",
+     SEALED SEAL_ONLY "SELECT envelope_key_open('pii');"
+                      "DELETE FROM envelope_seal_only;",
+     SEAL_ONLY "INSERT INTO t VALUES(2, envelope_seal('b', 'pii', 2));"
+               "SELECT * FROM envelope_keys",
+     SEAL_ONLY "INSERT INTO t VALUES(3, envelope_seal('b', 'pii', 3));"
+               "DELETE FROM t WHERE id = 2; " OPENED,
+     "a,b"},
+    {"open what is seal-only",
+     SEALED SEAL_ONLY "SELECT envelope_key_open('pii');"
+                      "UPDATE t SET c = envelope_seal('a', 'pii', 1);",
+     OPEN_SEAL_ONLY OPENED, OPEN_SEAL_ONLY OPENED, "a"},
+    {"destroy what is seal-only",
+     SEALED SEAL_ONLY "SELECT envelope_key_open('pii');", END_SEAL_ONLY,
+     END_SEAL_ONLY
+     "SELECT count(*) || (SELECT envelope_open(c, id) FROM t) FROM"
+     " envelope_keys",
+     "1a"},
     {"create a subject", SEALED, "SELECT envelope_key_create('pii/1')",
      "SELECT envelope_key_create('pii/2');"
      " SELECT envelope_open(envelope_seal('b', 'pii/2'))",

@@ -53,7 +53,7 @@ EXPORT_WRAPS_MAX = 16
 EXPORT_URI_MAX = 1023
 
 ACTIVE, DECRYPT_ONLY, DISABLED, DESTROYED = 1, 2, 3, 4
-LOCAL, IMPORTED = 1, 2
+LOCAL, IMPORTED, SEAL_ONLY = 1, 2, 3
 
 
 class EnvelopeError(Exception):
@@ -645,6 +645,30 @@ def verify_record(
         (record.tag1, record.make_tag1(key)),
         (record.tag2, record.make_tag2(secret, record.tag1)),
         (manifest.tag, manifest.make_tag(secret, tag2s)),
+    )
+    if not all(hmac.compare_digest(have, want) for have, want in pairs):
+        raise AuthenticationFailed
+
+
+def seal_only_record(name: bytes, suite: int, created: int,
+                     fingerprint: bytes, key_id: bytes = b"",
+                     tag1: bytes = b"") -> KeyRecord:
+    """The record of a seal-only version (R41)."""
+    return KeyRecord(name, 0, suite, fingerprint, created, SEAL_ONLY, ACTIVE,
+                     0, key_id, tag1)
+
+
+def verify_seal_only(record: KeyRecord, payload: bytes) -> None:
+    """All that R43 asks after an unwrap of payload = KEK ‖ 0^256."""
+    key, tail = payload[:KEY_BYTES], payload[KEY_BYTES:]
+    if record.suite not in SUITES:
+        raise AuthenticationFailed
+    kek = Kek(key, record.suite)
+    pairs = (
+        (record.fingerprint, kek.fingerprint),
+        (record.key_id, kek.key_id),
+        (record.tag1, record.make_tag1(key)),
+        (tail, bytes(32)),
     )
     if not all(hmac.compare_digest(have, want) for have, want in pairs):
         raise AuthenticationFailed

@@ -54,6 +54,7 @@ GROUPS = (
     vectors_keys.good_records,
     vectors_keys.policies,
     vectors_keys.seal_counts,
+    vectors_keys.seal_only,
     vectors_keys.bad_records,
     vectors_keys.kdf_file,
     vectors_subjects.good_subjects,

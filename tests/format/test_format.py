@@ -35,8 +35,11 @@ KEK = Kek(bytes(range(32)), ef.SUITE_AES)
 
 # R17, R32 and R52 bind what a writer draws, R19 when a reader releases bytes,
 # R40 a reader who was told more than the tables say (sql/test_trust.py), R57
-# what a name is; no bytes of an envelope or a key table can show these.
-NOT_IN_BYTES = {"R17", "R19", "R32", "R40", "R52", "R57"}
+# what a name is; R42 and R44 to R47 a session that has public keys
+# (sql/test_seal_only.py, test_seal_only_format.py); no bytes of an envelope or
+# a key table can show these.
+NOT_IN_BYTES = {"R17", "R19", "R32", "R40", "R42", "R44", "R45", "R46", "R47",
+                "R52", "R57"}
 
 
 def vector_files(folder: str) -> list[Path]:
@@ -134,6 +137,17 @@ def run_record(test: unittest.TestCase, case: vec.Case) -> None:
                      case.octets("provider-context"))
 
 
+def run_seal_only(test: unittest.TestCase, case: vec.Case) -> None:
+    """Verify the record of a seal-only version."""
+    record = ef.seal_only_record(
+        case.octets("name"), int(case.one("suite"), 16),
+        case.number("created"), case.octets("fingerprint"),
+        case.octets("key-id"), case.octets("tag1"))
+    ef.verify_seal_only(record, case.octets("payload"))
+    test.assertEqual(record.provider_context,
+                     case.octets("provider-context"))
+
+
 def run_seals(test: unittest.TestCase, case: vec.Case) -> None:
     """Verify how many seals were counted."""
     tag = ef.seals_tag(case.octets("kek"), int(case.one("suite"), 16),
@@ -187,6 +201,7 @@ RUNNERS = {
     "rewrap": run_rewrap,
     "index": run_index,
     "record": run_record,
+    "seal-only": run_seal_only,
     "seals": run_seals,
     "export": run_export,
     "import": run_import,

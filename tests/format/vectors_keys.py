@@ -224,6 +224,64 @@ def seal_counts(files: Files) -> None:
             expect=AUTHENTICATION)
 
 
+def seal_only(files: Files) -> None:
+    """Records of seal-only versions."""
+
+    def add(name: str, note: str, record: KeyRecord, payload: bytes,
+            expect: str = "ok", rule: str = "R43") -> None:
+        lines = [
+            ("op", "seal-only"),
+            ("expect", expect),
+            ("rule", rule),
+            ("payload", payload.hex()),
+            ("name", record.name.hex()),
+            ("suite", f"{record.suite:02x}"),
+            ("fingerprint", record.fingerprint.hex()),
+            ("created", str(record.created)),
+            ("key-id", record.key_id.hex()),
+            ("tag1", record.tag1.hex()),
+        ]
+        if expect == "ok":
+            lines.append(("provider-context", record.provider_context.hex()))
+        files.add(f"keys/seal_only_{name}.vec", rule, note, lines)
+
+    def record_of(of: int, **other: Any) -> KeyRecord:
+        kek = KEKS[of]
+        bare = replace(ef.seal_only_record(b"pii", of, 1767225603,
+                                           kek.fingerprint, kek.key_id),
+                       **other)
+        return replace(bare, tag1=bare.make_tag1(kek.key))
+
+    for suite in ef.SUITES:
+        add(f"suite_{suite:02x}", "F, key id, tag1 and the zeros are right",
+            record_of(suite), KEKS[suite].key + bytes(32))
+    good = record_of(SUITE_AES)
+    key = KEKS[SUITE_AES].key
+    payload = key + bytes(32)
+    note = "one of F, key id, tag1, the zeros is wrong"
+    for name, record, given in (
+        ("tag1_changed", replace(good, tag1=flip(good.tag1, -1)), payload),
+        ("name_changed", replace(good, name=b"pij"), payload),
+        ("created_changed", replace(good, created=good.created + 1), payload),
+        ("suite_changed", replace(good, suite=SUITE_CHACHA), payload),
+        ("suite_unknown", record_of(SUITE_AES, suite=3), payload),
+        ("key_id_changed", replace(good, key_id=flip(good.key_id, -1)),
+         payload),
+        ("fingerprint_of_another",
+         record_of(SUITE_AES, fingerprint=stream("other", 32)), payload),
+        ("another_kek", good, stream("other", 32) + bytes(32)),
+        ("with_a_secret", good, key + SECRET),
+        ("with_one_bit", good, flip(payload, -1)),
+    ):
+        add(name, note, record, given, AUTHENTICATION)
+    for name, record in (
+        ("of_a_local_version", record_of(SUITE_AES, origin=ef.LOCAL)),
+        ("of_version_1", record_of(SUITE_AES, version=1)),
+    ):
+        add(name, "tag1 is over another origin or version", record, payload,
+            AUTHENTICATION, "R41")
+
+
 def bad_records(files: Files) -> None:
     """Key records that do not verify."""
     keys = keys_of()

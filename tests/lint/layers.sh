@@ -35,6 +35,7 @@ p11-kit/: ext/pkcs11/
 envelope_provider.h: ext/provider/ ext/kms/ ext/pkcs11/
 schema_sql.h: ext/keys/
 policy_sql.h: ext/keys/
+seal_only_sql.h: ext/keys/
 subjects_sql.h: ext/keys/
 '
 

@@ -29,6 +29,15 @@ int sqlite3_envelope_init(sqlite3 *db, char **message, const void *api);
 
 #define THREADS 16
 
+/* The public key of tests/vectors/pem/x25519.pub. */
+static const char public_key[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MCowBQYDK2VuAyEAST6C/HRGSlkmiBdiPSBTxeuOLMSpiLT+4XnsawENUx0=\n"
+    "-----END PUBLIC KEY-----\n";
+#define PUBLIC                                                                 \
+    "pem:x.pub#sha256-"                                                        \
+    "7b97094ca4e644f7b7043362e1d8a29326727e8bdb39948c58837374bbfbef64"
+
 static char folder[] = "/tmp/envelope-race-XXXXXX";
 static char file[64];
 static sqlite3 *common;
@@ -157,6 +166,27 @@ static int rounds(void)
     return n > 2 ? n : 2;
 }
 
+/* A server that has a public key only; with 60 seconds all of them go on with
+ * one version. */
+static void seal_only(int round)
+{
+    sqlite3 *db = open_db();
+
+    set_limits(db);
+    (void)number_of(
+        db,
+        "SELECT envelope_config('seal_only', 'own=" PUBLIC "'),"
+        " envelope_config('seal_only_time', iif(?1 % 3, '60', '0'))",
+        round);
+    if (number_of(db, "SELECT length(envelope_key_open('own'))", 0) == 16) {
+        expect(db, "SELECT envelope_open(envelope_seal(?1, 'own'))", round,
+               round);
+    }
+    if (sqlite3_close(db) != SQLITE_OK) {
+        failed(db, "close", -1);
+    }
+}
+
 static void *own(void *arg)
 {
     const struct thread *t = arg;
@@ -181,6 +211,7 @@ static void *own(void *arg)
         }
         use(db, t->number, 2 * i);
         use(db, t->number, 2 * i + 1);
+        seal_only(i);
         if (t->number == 5) {
             (void)number_of(db, "SELECT envelope_drop('open')", 0);
         }
@@ -252,6 +283,19 @@ static void run_shared(void)
     ok(sqlite3_close(common) == SQLITE_OK, "one connection: it closes");
 }
 
+static void write_public_key(void)
+{
+    char path[96];
+    FILE *f = NULL;
+
+    (void)snprintf(path, sizeof path, "%s/x.pub", folder);
+    f = fopen(path, "w");
+    if (f == NULL || fputs(public_key, f) < 0 || fchmod(fileno(f), 0644) != 0 ||
+        fclose(f) != 0) {
+        exit(2);
+    }
+}
+
 static void set_up(void)
 {
     static const uint8_t key[32] = {7};
@@ -270,6 +314,7 @@ static void set_up(void)
         setenv("ENVELOPE_KEYFILE", path, 1) != 0) {
         exit(2);
     }
+    write_public_key();
     db = open_db();
     (void)number_of(db, "PRAGMA journal_mode = WAL", 0);
     (void)number_of(db, "PRAGMA synchronous = OFF", 0);
@@ -286,8 +331,8 @@ static void set_up(void)
 static void clear(void)
 {
     static const char *const names[] = {
-        "key",          "t.db",       "t.db-wal",    "t.db-shm",
-        "t.db.keyring", "t.db.audit", "t.db-journal"};
+        "key",      "x.pub",        "t.db",       "t.db-wal",
+        "t.db-shm", "t.db.keyring", "t.db.audit", "t.db-journal"};
     char path[96];
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -13,6 +13,7 @@ import subprocess
 import unittest
 
 from support import CANARY, EXTENSION, SCALE, SqlTest
+from test_pem import key_hash, make_pair
 
 CALLS = ("pwrite64", "write", "fdatasync", "fsync", "ftruncate", "unlink",
          "openat")
@@ -128,6 +129,16 @@ class Killed(SqlTest):
             conn, "SELECT reserved FROM envelope_key_seals"))
         return rows == 2
 
+    def check_seal_only(self, conn):
+        """No row without its version; a version without a row harms nobody."""
+        with open(self.file("rec.pub"), "rb") as file:
+            uri = "pii=pem:rec.pem#sha256-" + key_hash(file.read())
+        self.one(conn, "SELECT envelope_config('open_seal_only', ?)", uri)
+        rows = conn.execute("SELECT envelope_open(v) FROM t"
+                            " WHERE i > 0 ORDER BY i").fetchall()
+        self.assertIn(rows, ([], [("a",), ("b",)]))
+        return rows != []
+
     def check_destroyed(self, conn):
         states = {row[0] for row in self.keys(conn, "state")}
         self.assertEqual(1, len(states), states)
@@ -205,6 +216,21 @@ class Killed(SqlTest):
         self.check_all("INSERT INTO t VALUES(7, envelope_seal('a', 'pii')),"
                        " (8, envelope_seal('b', 'pii'));",
                        self.check_counted, 4)
+
+    def test_seal_only(self):
+        for name, data, mode in zip(("rec.pem", "rec.pub"), make_pair(
+                "rec", "-algorithm", "X25519"), (0o600, 0o644)):
+            self.write(name, data, mode)
+            shutil.copy(self.file(name), self.master)
+        with open(self.file("rec.pub"), "rb") as file:
+            setting = ("SELECT envelope_config('seal_only',"
+                       " 'pii=pem:rec.pub#sha256-%s')" % key_hash(file.read()))
+        for first in ((), (setting, "SELECT envelope_key_open('pii')")):
+            self.master_do(*first)
+            self.check_all(setting + "; SELECT envelope_key_open('pii');"
+                           "INSERT INTO t VALUES(7, envelope_seal('a', 'pii')),"
+                           " (8, envelope_seal('b', 'pii'));",
+                           self.check_seal_only, 4)
 
     def test_set_state(self):
         self.check_all("SELECT envelope_key_set_state('pii', 'disabled');",

@@ -2,6 +2,7 @@
 """Keys under PEM files, as SQL meets them."""
 
 import functools
+import hashlib
 import os
 import shutil
 import subprocess
@@ -28,6 +29,13 @@ def make_pair(name, *kind):
         openssl("genpkey", *kind, "-out", private)
         openssl("pkey", "-in", private, "-pubout", "-out", private + ".pub")
         return tuple(open_bytes(p) for p in (private, private + ".pub"))
+
+
+def key_hash(public):
+    """The SHA-256 that a URI pins."""
+    return hashlib.sha256(subprocess.run(
+        ["openssl", "pkey", "-pubin", "-outform", "DER"], input=public,
+        stdout=subprocess.PIPE, check=True).stdout).hexdigest()
 
 
 def open_bytes(path):

@@ -4,7 +4,7 @@
  * tag1, tag2 and the manifest's tag verify (FORMAT R27)? What a verified
  * record may be used for (R28, R29) is tested where it is decided, from SQL.
  * Does the wrap of a subject's key open, under its parent alone (R50 to R53)?
- * Is a count of seals the key's own (R39)?
+ * Is a count of seals the key's own (R39), a seal-only version one (R43)?
  */
 #include "base/text.h"
 #include "base/wire.h"
@@ -225,6 +225,32 @@ static void run_subject(struct vec_case *c, const char *file)
     ee_kek_free(kek);
 }
 
+/* ---- R43 ---- */
+
+static void run_seal_only(struct vec_case *c, const char *file)
+{
+    const struct ee_bytes name = vec_bytes(c, "name");
+    const bool good = vec_is(c, "expect", "ok");
+    struct ee_key_record r = {
+        .suite = vec_exact(c, "suite", 1)[0],
+        .origin = EE_ORIGIN_SEAL_ONLY,
+        .created = vec_number(c, "created"),
+    };
+    bool right = false;
+
+    memcpy(r.name, name.p, name.n);
+    memcpy(r.fingerprint, vec_exact(c, "fingerprint", EE_MAC_BYTES),
+           EE_MAC_BYTES);
+    memcpy(r.tag1, vec_exact(c, "tag1", EE_MAC_BYTES), EE_MAC_BYTES);
+    right = ee_record_is_seal_only(&r, vec_exact(c, "payload", 64)) &&
+            memcmp(vec_exact(c, "key-id", EE_KEY_ID_BYTES), r.fingerprint,
+                   EE_KEY_ID_BYTES) == 0;
+    if (good) {
+        right = right && provider_context_is_right(c, &r);
+    }
+    ok(right == good, "%s", file);
+}
+
 /* ---- R39 ---- */
 
 static void run_seals(struct vec_case *c, const char *file)
@@ -249,6 +275,10 @@ static void run_case(struct vec_case *c, const char *file)
 
     if (vec_is(c, "op", "subject")) {
         run_subject(c, file);
+        return;
+    }
+    if (vec_is(c, "op", "seal-only")) {
+        run_seal_only(c, file);
         return;
     }
     if (vec_is(c, "op", "seals")) {
