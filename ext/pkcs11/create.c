@@ -12,13 +12,16 @@
 #define NEW_ID_BYTES 8 /* where the URI names the key by its label alone */
 
 /* AES-GCM, or else key wrap: a key gets the rights of one of them. */
-static bool offers(const struct ee_p11_token *token, CK_MECHANISM_TYPE type,
-                   CK_FLAGS flags)
+static bool is_for_gcm(const struct ee_p11_token *token,
+                       const struct ee_p11_settings *settings)
 {
+    const CK_FLAGS both = CKF_ENCRYPT | CKF_DECRYPT;
     CK_MECHANISM_INFO info;
 
-    return token->f->C_GetMechanismInfo(token->slot, type, &info) == CKR_OK &&
-           (info.flags & flags) == flags;
+    return (settings->mechanisms & 1U << EE_P11_AES_GCM) != 0 &&
+           token->f->C_GetMechanismInfo(token->slot, CKM_AES_GCM, &info) ==
+               CKR_OK &&
+           (info.flags & both) == both;
 }
 
 static int generate(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
@@ -31,8 +34,7 @@ static int generate(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
     CK_ULONG bytes = EE_KEY_BYTES;
     CK_BBOOL yes = CK_TRUE;
     CK_BBOOL no = CK_FALSE;
-    CK_BBOOL gcm = (settings->mechanisms & 1U << EE_P11_AES_GCM) != 0 &&
-                   offers(token, CKM_AES_GCM, CKF_ENCRYPT | CKF_DECRYPT);
+    CK_BBOOL gcm = is_for_gcm(token, settings);
     CK_BBOOL wrap = !gcm;
     CK_ATTRIBUTE key[] = {{CKA_CLASS, &class, sizeof class},
                           {CKA_KEY_TYPE, &type, sizeof type},
