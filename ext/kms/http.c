@@ -16,9 +16,8 @@
 
 #include <unistd.h>
 
-#if LIBCURL_VERSION_NUM < 0x075700
-#error "libcurl 7.87 or later is needed"
-#endif
+_Static_assert(LIBCURL_VERSION_NUM >= 0x075700,
+               "libcurl 7.87 or later is needed");
 
 #define POLL_MS     50
 #define CONNECTIONS 2L
