@@ -96,6 +96,18 @@ static int read_label(int *label, char *name, struct ee_bytes text,
     return fail_label(name, file, err);
 }
 
+/* libsodium takes some bytes from 0x80 on for letters, too. No branch depends
+ * on a byte: it may be a private key's. */
+static bool is_ascii(struct ee_bytes text)
+{
+    uint8_t any = 0;
+
+    for (size_t i = 0; i < text.n; i++) {
+        any |= text.p[i];
+    }
+    return any < 0x80;
+}
+
 static int decode(uint8_t *der, size_t *n, struct ee_bytes body,
                   const char *file, struct ee_error *err)
 {
@@ -105,7 +117,8 @@ static int decode(uint8_t *der, size_t *n, struct ee_bytes body,
                        "by openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000",
                        file);
     }
-    if (sodium_base642bin(der, EE_PEM_MAX, (const char *)body.p, body.n,
+    if (!is_ascii(body) ||
+        sodium_base642bin(der, EE_PEM_MAX, (const char *)body.p, body.n,
                           " \t\r\n", n, NULL,
                           sodium_base64_VARIANT_ORIGINAL) != 0 ||
         *n == 0) {

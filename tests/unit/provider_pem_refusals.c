@@ -187,6 +187,11 @@ static void not_keys(void)
                   0644);
     pk_refuses("b64.pem", EE_CONFIG, "not base64", "not base64");
     pk_write_text(
+        "high.pem",
+        "-----BEGIN PUBLIC KEY-----\nMA\xC1=\n-----END PUBLIC KEY-----\n",
+        0644);
+    pk_refuses("high.pem", EE_CONFIG, "not base64", "a byte above 7F");
+    pk_write_text(
         "der.pem",
         "-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n", 0644);
     pk_refuses("der.pem", EE_CONFIG, "is not a key", "not a key inside");
