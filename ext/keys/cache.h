@@ -67,6 +67,7 @@ struct ee_key_entry {
     unsigned names;    /* name slots that lead to it */
     unsigned pins;     /* in use by a change of keys: not to be freed */
     bool removed;      /* out of the cache, freed with the last pin */
+    bool made_here;    /* and may not be committed yet */
     bool openable;     /* by the setting open_keys, at the last check */
 };
 

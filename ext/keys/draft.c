@@ -309,12 +309,19 @@ int ee_draft_manifest(struct ee_keys *k, const char *schema,
 int ee_draft_keep(struct ee_keys *k, const char *schema,
                   const struct ee_draft *d, struct ee_error *err)
 {
+    struct ee_key_entry *e = NULL;
     struct ee_kek *kek = NULL;
     int rc = ee_kek_new(&kek, &k->engine.ossl, ee_suite_by_id(d->record.suite),
                         d->payload, d->payload + EE_KEY_BYTES, err);
 
-    if (rc == EE_OK && ee_cache_add(&k->cache, schema, kek) == NULL) {
-        rc = ee_fail(err, EE_NOMEM, "out of memory");
+    if (rc != EE_OK) {
+        return rc;
     }
-    return rc;
+    e = ee_cache_add(&k->cache, schema, kek);
+    if (e == NULL) {
+        return ee_fail(err, EE_NOMEM, "out of memory");
+    }
+    e->made_here = true;
+    k->made_here = true;
+    return EE_OK;
 }

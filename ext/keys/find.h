@@ -27,6 +27,10 @@ int ee_find_key_name(struct ee_keys *k, const char *text, size_t n, bool told,
                      struct ee_key_entry **out,
                      struct ee_error *err) EE_CHECKED;
 
+/* For what no database has: EE_TAMPERED when one of them has lost some of its
+ * key tables, else EE_OK. */
+int ee_find_lost_tables(struct ee_keys *k, struct ee_error *err) EE_CHECKED;
+
 /* The error for a database that cannot be searched now. */
 int ee_find_locked(const char *schema, struct ee_error *err);
 

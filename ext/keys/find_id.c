@@ -94,7 +94,10 @@ int ee_find_key_id(struct ee_keys *k, const uint8_t *key_id,
     int rc = ee_keys_each_schema(k, look_for_id, &s, err);
 
     if (rc == EE_KEY_UNKNOWN) {
-        rc = s.found ? EE_OK : unknown_id(key_id, err);
+        rc = s.found ? EE_OK : ee_find_lost_tables(k, err);
+        if (rc == EE_OK && !s.found) {
+            rc = unknown_id(key_id, err);
+        }
     }
     *out = s.key;
     return rc;

@@ -32,6 +32,29 @@ int ee_key_name_parse(struct ee_key_name *out, const char *text, size_t n,
     return rc;
 }
 
+static int look_for_part(void *arg, const char *schema, struct ee_error *err)
+{
+    struct ee_keys *k = arg;
+    bool partial = false;
+    const int rc = ee_store_is_partial(&k->statements, schema, &partial, err);
+
+    if (rc != EE_OK || !partial) {
+        return rc == EE_OK ? EE_KEY_UNKNOWN : rc; /* the next, please */
+    }
+    return ee_fail(err, EE_TAMPERED,
+                   "no such key, and %s has lost some of its key tables "
+                   "(envelope_key, envelope_key_wrap, envelope_key_manifest): "
+                   "restore them from a backup",
+                   schema);
+}
+
+int ee_find_lost_tables(struct ee_keys *k, struct ee_error *err)
+{
+    const int rc = ee_keys_each_schema(k, look_for_part, k, err);
+
+    return rc == EE_KEY_UNKNOWN ? EE_OK : rc;
+}
+
 /* Which database is in the way? */
 int ee_find_locked(const char *schema, struct ee_error *err)
 {
@@ -140,7 +163,10 @@ static int find_name_once(struct ee_keys *k, const char *text, size_t n,
             return ee_keys_load(k, s.schema, &s.record, &s.manifest, out, err);
         }
         if (rc == EE_KEY_UNKNOWN) {
-            rc = told ? unknown_name(&name, err) : untold_name(err);
+            rc = ee_find_lost_tables(k, err);
+            if (rc == EE_OK) {
+                rc = told ? unknown_name(&name, err) : untold_name(err);
+            }
         }
     }
     return rc;

@@ -76,12 +76,40 @@ static void sweep(struct ee_keys *k)
     }
 }
 
+/* A ROLLBACK takes keys back that were made: their KEKs are wiped, too, once
+ * the transaction is over. */
+static void forget_taken_back(struct ee_keys *k)
+{
+    struct ee_key_entry *e = k->cache.newest;
+
+    while (e != NULL) {
+        struct ee_key_entry *older = e->older;
+        struct ee_key_record r;
+        struct ee_key_manifest m;
+        struct ee_error ignored;
+
+        if (e->made_here &&
+            ee_store_by_id(&k->statements, e->schema, e->record.fingerprint, &r,
+                           &m, &ignored) == EE_KEY_UNKNOWN) {
+            ee_cache_remove(&k->cache, e);
+        } else {
+            e->made_here = false;
+        }
+        e = older;
+    }
+    k->made_here = false;
+}
+
 uint64_t ee_keys_begin_execution(struct ee_keys *k)
 {
     const uint64_t now = ee_keys_now(k);
 
     if (k->running++ == 0 && !k->untracked) {
         sweep(k);
+        if (k->made_here && sqlite3_get_autocommit(k->db) &&
+            sqlite3_txn_state(k->db, NULL) != SQLITE_TXN_WRITE) {
+            forget_taken_back(k);
+        }
     }
     return now;
 }

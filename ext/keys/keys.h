@@ -55,6 +55,7 @@ struct ee_keys {
     /* Keys were changed in a transaction of the application that may be open
      * still. It may be rolled back in the middle of a statement. */
     bool provisional;
+    bool made_here; /* and some were made in it, which the cache has */
     /* The same for subjects that were made at their first seal. */
     bool subjects_made;
     struct ee_subject_table subjects; /* where they are */

@@ -17,6 +17,10 @@ int ee_store_ask(struct ee_statements *s, const char *format,
                  const char *schema, bool *yes,
                  struct ee_error *err) EE_CHECKED;
 
+/* Are some of the three key tables there, and not all? */
+int ee_store_is_partial(struct ee_statements *s, const char *schema, bool *yes,
+                        struct ee_error *err) EE_CHECKED;
+
 /* Has the schema our key tables? */
 int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
                     struct ee_error *err) EE_CHECKED;

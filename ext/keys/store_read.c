@@ -146,6 +146,17 @@ int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
     return ee_store_ask(s, exists, schema, yes, err);
 }
 
+int ee_store_is_partial(struct ee_statements *s, const char *schema, bool *yes,
+                        struct ee_error *err)
+{
+    static const char sql[] =
+        "SELECT count(*) IN (1, 2) FROM \"%w\".sqlite_schema WHERE type ="
+        " 'table' AND rootpage > 0 AND name IN"
+        " ('envelope_key', 'envelope_key_wrap', 'envelope_key_manifest')";
+
+    return ee_store_ask(s, sql, schema, yes, err);
+}
+
 int ee_store_has_trigger(struct ee_statements *s, const char *schema, bool *yes,
                          struct ee_error *err)
 {

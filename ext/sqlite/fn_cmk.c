@@ -212,7 +212,9 @@ static int fn_destroy(const struct ee_call *call, int argc,
     (void)argc;
     if (sqlite3_value_type(argv[1]) != SQLITE_INTEGER || version < 1 ||
         version > UINT32_MAX) {
-        rc = ee_fail(err, EE_MISUSE, "the version must be an INTEGER");
+        rc = ee_fail(err, EE_MISUSE,
+                     "the version is an INTEGER from 1 on, as "
+                     "envelope_cmk_rotate() gave it");
     }
     if (rc == EE_OK) {
         rc = cmk_open(call, argv[0], &cmk, err);

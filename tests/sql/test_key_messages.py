@@ -41,6 +41,18 @@ class Names(SqlTest):
                             key_id)
         self.assertIn("'main:%s'" % key_id, text)
 
+    def test_a_key_table_that_is_gone_is_missed(self):
+        for table in ("envelope_key", "envelope_key_wrap",
+                      "envelope_key_manifest"):
+            conn = self.connect()
+            conn.execute("BEGIN")
+            conn.execute("DROP TABLE %s" % table)
+            for sql in ("SELECT envelope_seal(1, 'pii')",
+                        "SELECT envelope_open(x'%s')" % self.blob.hex()):
+                self.refuses("main has lost some of its key tables", conn, sql)
+            conn.execute("ROLLBACK")
+            self.assertEqual(CANARY, self.open(conn, self.blob))
+
     def test_no_message_tells_a_value_in_the_place_of_a_key(self):
         """SqlTest.error() looks for the canary."""
         forms = ("envelope_seal('pii', ?)", "envelope_seal('main:pii', ?, 'c')",

@@ -39,6 +39,18 @@ class RolledBack(SqlTest):
         self.run_all("ROLLBACK")
         self.check_no_key(blob)
 
+    def test_its_kek_does_not_stay_loaded(self):
+        loaded = "SELECT value FROM envelope_stats WHERE name = 'cache_keys'"
+        self.run_all("SELECT envelope_key_create('other')", "BEGIN", CREATE)
+        self.assertEqual(2, self.one(self.conn, loaded))
+        self.run_all("ROLLBACK", "SELECT envelope_seal(1, 'other')")
+        self.assertEqual(1, self.one(self.conn, loaded))
+
+    def test_a_committed_one_stays_loaded(self):
+        self.run_all("BEGIN", CREATE, "COMMIT")
+        self.conn.execute("SELECT envelope_config('cmks', 'keyring:none')")
+        self.assertEqual(CANARY, self.open(self.conn, self.seal(self.conn)))
+
     def test_a_key_created_again_is_another_one(self):
         self.run_all("BEGIN", CREATE)
         blob = self.seal(self.conn)
