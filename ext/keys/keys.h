@@ -333,7 +333,14 @@ struct ee_cmk_call {
     /* A setting of this session named this CMK for this key: it is asked this
      * once, and is allowed for no other key by it. */
     bool named;
+    bool file_in_use; /* keys here are under this file: it is not made anew */
 };
+
+/* Are keys of the schema under a CMK of the same file? False for what is no
+ * file. */
+int ee_keys_file_in_use(struct ee_keys *k, const char *schema,
+                        const struct ee_cmk_uri *uri, bool *yes,
+                        struct ee_error *err) EE_CHECKED;
 
 /* stored: as of ee_keys_wrap(). */
 int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,

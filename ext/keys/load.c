@@ -265,7 +265,7 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
 {
     uint8_t context[EE_PROVIDER_CONTEXT_MAX];
     struct ee_cmk_uri uri;
-    const struct ee_cmk_call call = {
+    struct ee_cmk_call call = {
         .schema = schema,
         .uri = &uri,
         .record = r,
@@ -274,6 +274,9 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
 
     if (rc == EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0) {
         rc = ee_trust_name(k, schema, cmk, err);
+    }
+    if (rc == EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0) {
+        rc = ee_keys_file_in_use(k, schema, &uri, &call.file_in_use, err);
     }
     if (rc == EE_OK) {
         rc = ee_keys_wrap_by(k, &call, mode, stored, wrapped, wrapped_len,

@@ -83,6 +83,7 @@ int ee_session_open_cmk(struct ee_session *session, struct ee_keys *k,
     if (rc == EE_OK) {
         rc = ee_session_open(session, k, call->schema, may_create, err);
     }
+    session->env.file_in_use = call->file_in_use;
     if (rc == EE_OK && !call->named &&
         !ee_trust_may_prompt(k, call->schema, call->uri)) {
         session->env.may_prompt = false;

@@ -51,7 +51,7 @@ static bool joins(struct ee_bytes folder, const char *relative,
 
 /* By what is written, after the URI's escapes: to follow links would be to
  * touch a path that the database chose. */
-static bool same_path(struct ee_bytes folder, const char *a, const char *b)
+bool ee_trust_same_path(struct ee_bytes folder, const char *a, const char *b)
 {
     if ((a[0] == '/') == (b[0] == '/')) {
         return strcmp(a, b) == 0;
@@ -68,7 +68,7 @@ static bool same_cmk(struct ee_keys *k, struct ee_bytes folder,
         return false;
     }
     return ee_cmk_uri_is_file(allowed)
-               ? same_path(folder, allowed->path, asked->path) &&
+               ? ee_trust_same_path(folder, allowed->path, asked->path) &&
                      ee_provider_covers(allowed, asked)
                : ee_provider_means_same(&k->providers, allowed, asked);
 }

@@ -9,6 +9,7 @@
 #ifndef EE_KEYS_TRUST_H
 #define EE_KEYS_TRUST_H
 
+#include "base/bytes.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -57,6 +58,10 @@ int ee_trust_name(struct ee_keys *k, const char *schema, const char *cmk,
 int ee_trust_allows(struct ee_keys *k, const char *schema,
                     const struct ee_cmk_uri *uri,
                     struct ee_error *err) EE_CHECKED;
+
+/* Do two paths, of which a relative one starts in folder, name the same file?
+ */
+bool ee_trust_same_path(struct ee_bytes folder, const char *a, const char *b);
 
 /* Do two URIs mean the same CMK, as far as can be told without asking? */
 bool ee_trust_is_same(struct ee_keys *k, const char *schema, const char *a,

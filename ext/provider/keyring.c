@@ -104,6 +104,13 @@ static int make_if_missing(struct keyring_provider *kp,
                        "the key was made with",
                        k->path.shown);
     }
+    if (env->file_in_use) {
+        return ee_fail(err, EE_CONFIG,
+                       "there is no keyring %s, and keys of this database need "
+                       "it: put it back (is its disk mounted?), or give "
+                       "another keyring",
+                       k->path.shown);
+    }
     rc = ee_secret_to_create(secret, k->path.shown,
                              env->may_prompt ? &k->wait : NULL, err);
     if (rc == EE_OK) {

@@ -27,6 +27,8 @@ struct ee_provider_env {
     const char *base_dir; /* a relative path in a URI starts here; NULL: cwd */
     bool may_create;      /* this session asked for a new key: a missing
                              keyring or CMK may be made */
+    bool file_in_use;     /* but no missing keyring: keys need the one that
+                             was there */
     /* Has the caller been interrupted? Ask at least every 50 ms of waiting. */
     bool (*interrupted)(void *arg); /* NULL: never */
     void *interrupted_arg;

@@ -47,6 +47,10 @@ static int cmk_name(const struct ee_call *call, sqlite3_value *arg,
     if (rc == EE_OK) {
         rc = ee_session_open(&cmk->session, keys, "main", false, err);
     }
+    if (rc == EE_OK) {
+        rc = ee_keys_file_in_use(keys, "main", &cmk->uri,
+                                 &cmk->session.env.file_in_use, err);
+    }
     return rc;
 }
 

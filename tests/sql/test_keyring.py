@@ -37,6 +37,23 @@ class Keyring(SqlTest):
         self.assertEqual(CANARY, self.open(conn, self.blob))
         self.seal(conn)
 
+    def test_one_that_is_away_is_not_made_anew_for_another_key(self):
+        away = self.file("away")
+        os.rename(self.keyring, away)
+        conn = self.connect()
+        for uri in ("keyring:app.db.keyring", "keyring:" + self.keyring,
+                    "keyring:app.db.keyring#other"):
+            self.refuses("put it back", conn,
+                         "SELECT envelope_key_create('k2', ?)", uri)
+            self.refuses("put it back", conn,
+                         "SELECT envelope_cmk_create(?)", uri)
+            self.assertFalse(os.path.exists(self.keyring))
+        self.one(conn, "SELECT envelope_key_create('k2', 'keyring:new.ring')")
+        os.rename(away, self.keyring)
+        self.check_works()
+        self.one(conn, "SELECT envelope_key_create('k3',"
+                 " 'keyring:app.db.keyring#other')")
+
     def test_the_default_lies_beside_the_database(self):
         self.assertTrue(os.path.isfile(self.keyring))
 
