@@ -15,9 +15,10 @@
  * beside envelope.so exports ENVELOPE_MODULE_ENTRY and is loaded when a URI
  * with one of its schemes is first used.
  *
- * What grows: members are only ever added, at the end of a structure. Each
- * structure starts with its size as its maker knew it; a member behind that is
- * not there. ENVELOPE_PROVIDER_ABI changes only when that is not enough.
+ * What grows: members are only ever added, at the end of a structure that has a
+ * member `size`: its size as its maker knew it, and a member behind that is not
+ * there. struct envelope_item has none and never grows. ENVELOPE_PROVIDER_ABI
+ * changes only when that is not enough.
  */
 #ifndef ENVELOPE_PROVIDER_H
 #define ENVELOPE_PROVIDER_H
@@ -112,8 +113,10 @@ struct envelope_call {
     uint32_t flags;
     const char *base_dir; /* relative paths start here; NULL: the process's */
 
-    int64_t deadline_ms; /* of now_ms(): the call has ended by then */
-    void *arg;           /* for the functions here */
+    /* Of now_ms(): the call has ended by then. A provider that has a person
+     * type moves it on by the time that took. */
+    int64_t deadline_ms;
+    void *arg; /* for the functions here */
     /* Has the user interrupted? Whoever waits asks every 50 ms. */
     int (*interrupted)(void *arg);
     int64_t (*now_ms)(void *arg);       /* only goes forward */
@@ -130,7 +133,7 @@ struct envelope_call {
 
 /* ---- the provider ---- */
 
-/* One wrap of many. */
+/* One wrap of many. Passed in an array, so it never grows. */
 struct envelope_item {
     const uint8_t *context; /* authenticated */
     size_t context_bytes;
@@ -211,9 +214,9 @@ struct envelope_provider {
     int (*rotate)(envelope_cmk *cmk, struct envelope_call *call,
                   uint32_t *version);
 
-    /* Optional. What the provider says of the CMK now. */
-    int (*state)(envelope_cmk *cmk, struct envelope_call *call,
-                 enum envelope_cmk_state *state);
+    /* Optional. What the provider says of the CMK now: an enum
+     * envelope_cmk_state. */
+    int (*state)(envelope_cmk *cmk, struct envelope_call *call, int *state);
 
     /* Optional. One line for a person: the library, the token, the server and
      * the algorithm. No secret. */

@@ -174,8 +174,7 @@ static int draw_first(struct ee_keys *k, struct ee_draft *draft,
     ee_random(ee_draft_name_secret(draft), EE_KEY_BYTES);
     rc = ee_draft_draw(k, draft, err);
     for (int i = 0; rc == EE_OK && i < cmk_count; i++) {
-        rc = ee_draft_wrap(k, name->schema, draft, cmks[i], EE_WRAP_MAY_CREATE,
-                           err);
+        rc = ee_draft_wrap(k, name->schema, draft, cmks[i], true, err);
     }
     return rc == EE_OK ? ee_draft_check_wraps(draft, err) : rc;
 }

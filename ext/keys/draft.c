@@ -135,20 +135,20 @@ static bool is_a_cmk(const struct ee_keys *k, const char *text)
 }
 
 int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
-                  const char *cmk, unsigned mode, struct ee_error *err)
+                  const char *cmk, bool named, struct ee_error *err)
 {
     uint8_t wrapped[EE_CMK_WRAPPED_MAX];
     char stored[EE_CMK_URI_MAX];
     const char *kept = cmk; /* what stands in the table */
     struct ee_wrap *w = NULL;
     size_t n = 0;
-    int rc = ee_keys_wrap(k, schema, cmk, &d->record, d->payload, mode, stored,
+    int rc = ee_keys_wrap(k, schema, cmk, &d->record, d->payload, named, stored,
                           wrapped, &n, err);
 
     if (rc != EE_OK && (ee_keys_is_fatal(rc) || d->alone)) {
         return rc;
     }
-    if (rc != EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0 && !is_a_cmk(k, cmk)) {
+    if (rc != EE_OK && named && !is_a_cmk(k, cmk)) {
         return rc; /* a typing error */
     }
     if (rc != EE_OK && !k->allow_partial) {
@@ -160,7 +160,7 @@ int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
         memcpy(d->why, err->msg, sizeof d->why);
         n = 0;
     }
-    if ((mode & EE_WRAP_MAY_CREATE) != 0 && has_wrap_by(k, schema, d, kept)) {
+    if (named && has_wrap_by(k, schema, d, kept)) {
         return ee_fail(err, EE_MISUSE,
                        "CMK %s is named twice, and would not be a second way "
                        "to the key",
@@ -209,7 +209,7 @@ int ee_draft_see(struct ee_keys *k, const char *schema, struct ee_draft *d,
 
 int ee_draft_wrap_again(struct ee_keys *k, const char *schema,
                         struct ee_draft *d, const uint8_t *key_id,
-                        unsigned mode, struct ee_error *err)
+                        struct ee_error *err)
 {
     size_t i = 0;
     int rc = d->made == NULL ? ee_draft_see(k, schema, d, key_id, err) : EE_OK;
@@ -219,7 +219,7 @@ int ee_draft_wrap_again(struct ee_keys *k, const char *schema,
             append(d, d->made[i]);
             d->made[i] = NULL;
         } else {
-            rc = ee_draft_wrap(k, schema, d, w->cmk, mode, err);
+            rc = ee_draft_wrap(k, schema, d, w->cmk, false, err);
         }
         i++;
     }

@@ -48,20 +48,18 @@ int ee_draft_see(struct ee_keys *k, const char *schema, struct ee_draft *d,
  * them. */
 int ee_draft_wrap_again(struct ee_keys *k, const char *schema,
                         struct ee_draft *d, const uint8_t *key_id,
-                        unsigned mode, struct ee_error *err) EE_CHECKED;
+                        struct ee_error *err) EE_CHECKED;
 /* Behind the lock: EE_BUSY and *stale when another connection has put other
  * wraps in their place meanwhile. */
 int ee_draft_check_seen(struct ee_keys *k, const char *schema,
                         const struct ee_draft *d, const uint8_t *key_id,
                         bool *stale, struct ee_error *err) EE_CHECKED;
 
-/* Wraps the payload under one more CMK. verify: opens the wrap again, and
- * compares. With the setting allow_partial a CMK that cannot wrap now is noted
- * as pending instead: an empty wrap. Not where this session has
- * mistyped it. */
+/* Wraps the payload under one more CMK, as of ee_keys_wrap(). With the setting
+ * allow_partial a CMK that cannot wrap now is noted as pending instead: an
+ * empty wrap. Not where this session has mistyped it. */
 int ee_draft_wrap(struct ee_keys *k, const char *schema, struct ee_draft *d,
-                  const char *cmk, unsigned mode,
-                  struct ee_error *err) EE_CHECKED;
+                  const char *cmk, bool named, struct ee_error *err) EE_CHECKED;
 /* After the last: EE_UNAVAILABLE when all of them are pending. */
 int ee_draft_check_wraps(const struct ee_draft *d,
                          struct ee_error *err) EE_CHECKED;

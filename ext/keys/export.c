@@ -65,7 +65,8 @@ static int wrap_one(struct ee_keys *k, const struct ee_key_entry *from,
 
     ee_export_context(context, from->kek->suite->id, f); /* FORMAT R33 */
     if (rc == EE_OK) {
-        rc = ee_keys_wrap_by(k, &call, 0, stored, wrapped, &n, payload, err);
+        rc =
+            ee_keys_wrap_by(k, &call, false, stored, wrapped, &n, payload, err);
     }
     if (rc == EE_OK) {
         ee_export_add(draft, ee_bytes(stored, strlen(stored)),

@@ -302,19 +302,15 @@ int ee_keys_verify(struct ee_keys *k, const char *schema,
                    const struct ee_kek *kek, struct ee_key_record *r,
                    struct ee_key_manifest *m, struct ee_error *err) EE_CHECKED;
 
-enum ee_wrap_mode {
-    EE_WRAP_MAY_CREATE = 1, /* this session named the CMK: it is allowed, and
-                               a keyring or CMK that is missing is made */
-    EE_WRAP_VERIFY = 2      /* the wrap is opened again, and compared, unless
-                               this session has a public key only */
-};
-
-/* Wraps a payload under a CMK. mode: enum ee_wrap_mode, or'ed. wrapped:
+/* Wraps a payload under a CMK. The wrap is opened again, and compared, unless
+ * this session has a public key only: what a CMK gives for a wrap, and does not
+ * open, is a key that is lost when the cache is. named: this session named the
+ * CMK, so it is allowed, and a keyring or CMK that is missing is made. wrapped:
  * EE_CMK_WRAPPED_MAX bytes. stored: EE_CMK_URI_MAX bytes, the URI to keep
  * beside it. */
 int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
                  const struct ee_key_record *r, const uint8_t *payload,
-                 unsigned mode, char *stored, uint8_t *wrapped,
+                 bool named, char *stored, uint8_t *wrapped,
                  size_t *wrapped_len, struct ee_error *err) EE_CHECKED;
 
 /* Failures of a provider call that asking another CMK, or later, cannot mend.
@@ -344,7 +340,7 @@ int ee_keys_file_in_use(struct ee_keys *k, const char *schema,
 
 /* stored: as of ee_keys_wrap(). */
 int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
-                    unsigned mode, char *stored, uint8_t *wrapped,
+                    bool may_create, char *stored, uint8_t *wrapped,
                     size_t *wrapped_len, const uint8_t *payload,
                     struct ee_error *err) EE_CHECKED;
 int ee_keys_unwrap_by(struct ee_keys *k, const struct ee_cmk_call *call,

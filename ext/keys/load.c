@@ -219,7 +219,7 @@ int ee_keys_check_wrap(struct ee_provider *p, const uint8_t *payload,
 }
 
 int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
-                    unsigned mode, char *stored, uint8_t *wrapped,
+                    bool may_create, char *stored, uint8_t *wrapped,
                     size_t *wrapped_len, const uint8_t *payload,
                     struct ee_error *err)
 {
@@ -227,8 +227,7 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
     int64_t began = ee_monotonic_ms();
     struct ee_session session;
     struct ee_provider *p = NULL;
-    int rc = ee_session_open_cmk(&session, k, call,
-                                 (mode & EE_WRAP_MAY_CREATE) != 0, err);
+    int rc = ee_session_open_cmk(&session, k, call, may_create, err);
 
     if (rc != EE_OK) {
         return rc;
@@ -244,8 +243,7 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
     ee_attempts_count(&k->attempts, uri, EE_CALL_WRAP, rc, began);
     rc = ee_audit_call(&k->audit, "wrap", call->schema, call->record, uri, rc,
                        err);
-    if (rc == EE_OK && (mode & EE_WRAP_VERIFY) != 0 &&
-        ee_provider_can_unwrap(p)) {
+    if (rc == EE_OK && ee_provider_can_unwrap(p)) {
         began = ee_monotonic_ms();
         rc = ee_keys_check_wrap(p, payload, ee_bytes(wrapped, *wrapped_len),
                                 call->context, err);
@@ -260,7 +258,7 @@ int ee_keys_wrap_by(struct ee_keys *k, const struct ee_cmk_call *call,
 
 int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
                  const struct ee_key_record *r, const uint8_t *payload,
-                 unsigned mode, char *stored, uint8_t *wrapped,
+                 bool named, char *stored, uint8_t *wrapped,
                  size_t *wrapped_len, struct ee_error *err)
 {
     uint8_t context[EE_PROVIDER_CONTEXT_MAX];
@@ -272,17 +270,17 @@ int ee_keys_wrap(struct ee_keys *k, const char *schema, const char *cmk,
         .context = ee_bytes(context, ee_record_provider_context(context, r))};
     int rc = ee_cmk_uri_parse(&uri, cmk, err);
 
-    if (rc == EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0) {
+    if (rc == EE_OK && named) {
         rc = ee_trust_name(k, schema, cmk, err);
     }
-    if (rc == EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0) {
+    if (rc == EE_OK && named) {
         rc = ee_keys_file_in_use(k, schema, &uri, &call.file_in_use, err);
     }
     if (rc == EE_OK) {
-        rc = ee_keys_wrap_by(k, &call, mode, stored, wrapped, wrapped_len,
+        rc = ee_keys_wrap_by(k, &call, named, stored, wrapped, wrapped_len,
                              payload, err);
     }
-    if (rc == EE_OK && (mode & EE_WRAP_MAY_CREATE) != 0) {
+    if (rc == EE_OK && named) {
         rc = ee_trust_name(k, schema, stored, err);
     }
     return rc;

@@ -56,13 +56,11 @@ static int wrap_under_all(struct work *w, struct ee_draft *d,
     int rc = EE_OK;
 
     if (w->target.count == 0) {
-        return ee_draft_wrap_again(w->k, schema, d, d->record.fingerprint,
-                                   EE_WRAP_VERIFY, err);
+        return ee_draft_wrap_again(w->k, schema, d, d->record.fingerprint, err);
     }
     d->alone = w->target.count == 1;
     for (int i = 0; rc == EE_OK && i < w->target.count; i++) {
-        rc = ee_draft_wrap(w->k, schema, d, w->target.cmks[i],
-                           EE_WRAP_MAY_CREATE | EE_WRAP_VERIFY, err);
+        rc = ee_draft_wrap(w->k, schema, d, w->target.cmks[i], true, err);
     }
     return rc == EE_OK ? ee_draft_check_wraps(d, err) : rc;
 }

@@ -22,7 +22,7 @@ static int draft_next(struct ee_keys *k, const struct ee_key_entry *e,
     memcpy(ee_draft_name_secret(draft), e->kek->name_secret, EE_KEY_BYTES);
     rc = ee_draft_draw(k, draft, err);
     return rc == EE_OK ? ee_draft_wrap_again(k, e->schema, draft,
-                                             e->record.fingerprint, 0, err)
+                                             e->record.fingerprint, err)
                        : rc;
 }
 

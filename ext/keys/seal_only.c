@@ -190,6 +190,24 @@ static bool is_of(const struct ee_key_entry *e, const struct ee_key_record *r)
     return ee_record_same(&e->record, &now);
 }
 
+/* By the setting open_seal_only. One that only seals opens what it sealed
+ * itself, while that is loaded. */
+static bool may_ask(const struct ee_keys *k, const struct ee_seal_only_cmk *cmk)
+{
+    const struct ee_seal_only_list *open = &k->seal_only.open;
+
+    return cmk >= open->items && cmk < open->items + open->count;
+}
+
+static int refuse_to_ask(const struct ee_key_record *r, struct ee_error *err)
+{
+    return ee_fail(err, EE_DENIED,
+                   "a seal-only version of key %s is not loaded, and this "
+                   "session seals but does not open; the private key opens, in "
+                   "a session with the setting open_seal_only",
+                   r->name);
+}
+
 static int find_or_load(struct ee_keys *k, const char *schema,
                         const struct ee_key_record *r,
                         const struct ee_wrap *wrap,
@@ -204,7 +222,8 @@ static int find_or_load(struct ee_keys *k, const char *schema,
         rc = altered(r, schema, err);
     } else if (e == NULL || !is_of(e, r) || ee_cache_is_expired(&k->cache, e)) {
         k->cache.counts.misses++;
-        rc = load_new(k, schema, r, wrap, cmk, &e, err);
+        rc = may_ask(k, cmk) ? load_new(k, schema, r, wrap, cmk, &e, err)
+                             : refuse_to_ask(r, err);
     }
     if (rc == EE_OK) {
         e->record.state = r->state;

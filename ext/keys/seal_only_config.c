@@ -114,11 +114,16 @@ static bool read_word(struct ee_seal_only_cmk *out, char *word)
     return read_uri(out, equals + 1);
 }
 
+static const char *or_main(const char *schema)
+{
+    return schema[0] != '\0' ? schema : "main";
+}
+
 static bool is_same(const struct ee_seal_only_cmk *a,
                     const struct ee_seal_only_cmk *b)
 {
     return strcmp(a->name, b->name) == 0 &&
-           sqlite3_stricmp(a->schema, b->schema) == 0;
+           sqlite3_stricmp(or_main(a->schema), or_main(b->schema)) == 0;
 }
 
 /* Two public keys to seal one name under would leave open which. */

@@ -72,8 +72,8 @@ static int wrap(struct ee_keys *k, const struct ee_seal_only_cmk *c,
         .named = true}; /* for this name, and no other */
     int rc = ee_cmk_uri_parse(&uri, c->uri, err);
 
-    return rc == EE_OK ? ee_keys_wrap_by(k, &call, 0, d->cmk, d->wrapped, &d->n,
-                                         d->payload, err)
+    return rc == EE_OK ? ee_keys_wrap_by(k, &call, false, d->cmk, d->wrapped,
+                                         &d->n, d->payload, err)
                        : rc;
 }
 

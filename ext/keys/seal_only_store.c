@@ -52,6 +52,7 @@ static bool read_uint(sqlite3_stmt *stmt, int column, uint64_t max,
 /* FORMAT R41 */
 static bool read_record(sqlite3_stmt *stmt, struct ee_key_record *r)
 {
+    const bool is_text = sqlite3_column_type(stmt, 1) == SQLITE_TEXT;
     const char *name = (const char *)sqlite3_column_text(stmt, 1);
     const size_t n = (size_t)sqlite3_column_bytes(stmt, 1);
     struct ee_error ignored;
@@ -59,7 +60,8 @@ static bool read_record(sqlite3_stmt *stmt, struct ee_key_record *r)
     uint64_t suite = 0;
 
     memset(r, 0, sizeof *r);
-    if (name == NULL || ee_key_name_check(name, n, &ignored) != EE_OK ||
+    if (!is_text || name == NULL ||
+        ee_key_name_check(name, n, &ignored) != EE_OK ||
         !read_uint(stmt, 2, UINT8_MAX, &suite) ||
         !read_uint(stmt, 3, INT64_MAX, &r->created)) {
         return false;
@@ -177,8 +179,10 @@ int ee_seal_only_update(struct ee_statements *s, const char *schema,
     return ee_statement_run(s, stmt, writing, err);
 }
 
-/* What is not bound is NULL, and equals nothing. */
-#define WHICH "\"%w\".envelope_seal_only WHERE key_id = ?1 OR name = ?2"
+/* What is not bound is NULL, and equals nothing. Whoever wrote the file may
+ * have given a name another type. */
+#define WHICH                                                                  \
+    "\"%w\".envelope_seal_only WHERE key_id = ?1 OR CAST(name AS TEXT) = ?2"
 
 static void bind_which(sqlite3_stmt *stmt,
                        const struct ee_seal_only_which *which)
@@ -225,8 +229,8 @@ int ee_seal_only_has(struct ee_statements *s, const char *schema,
                      struct ee_error *err)
 {
     static const char sql[] =
-        "SELECT count(*) > count(CASE WHEN key_id <> ?1 OR name <> ?2 THEN 1"
-        " END) FROM \"%w\".envelope_seal_only";
+        "SELECT count(*) > count(CASE WHEN key_id <> ?1 OR CAST(name AS TEXT)"
+        " <> ?2 THEN 1 END) FROM \"%w\".envelope_seal_only";
     sqlite3_stmt *stmt = NULL;
     int step = SQLITE_DONE;
     int rc = ee_statement_get(s, &stmt, sql, schema, reading, err);

@@ -48,8 +48,7 @@ static int ask(envelope_cmk *cmk, struct envelope_call *call,
 
 /* Of the key, or of what the alias leads to now. */
 static int describe_now(envelope_cmk *cmk, struct envelope_call *call,
-                        const char *asked, char *arn,
-                        enum envelope_cmk_state *state)
+                        const char *asked, char *arn, int *state)
 {
     struct ee_buffer body = {0};
     struct envelope_http_reply reply = {.size = sizeof reply};
@@ -81,7 +80,7 @@ static bool may_be_alias_of(const char *alias, const char *key)
 /* An alias can be pointed elsewhere, so it is asked anew when `anew`. */
 static int resolve(envelope_cmk *cmk, struct envelope_call *call, bool anew)
 {
-    enum envelope_cmk_state state = ENVELOPE_CMK_UNKNOWN;
+    int state = ENVELOPE_CMK_UNKNOWN;
     char arn[EE_AWS_ARN_MAX] = "";
     int rc = ENVELOPE_OK;
 
@@ -254,8 +253,7 @@ static int rotate(envelope_cmk *cmk, struct envelope_call *call,
     return end(cmk, &body, rc);
 }
 
-static int state(envelope_cmk *cmk, struct envelope_call *call,
-                 enum envelope_cmk_state *out)
+static int state(envelope_cmk *cmk, struct envelope_call *call, int *out)
 {
     char arn[EE_AWS_ARN_MAX];
     int rc = resolve(cmk, call, false);

@@ -100,11 +100,11 @@ int ee_aws_read_payload(struct ee_bytes text, const char *key, uint8_t *payload)
     return rc;
 }
 
-static bool read_state(const json_t *json, enum envelope_cmk_state *state)
+static bool read_state(const json_t *json, int *state)
 {
     static const struct {
         const char *name;
-        enum envelope_cmk_state state;
+        int state;
     } states[] = {
         {"Enabled", ENVELOPE_CMK_ENABLED},
         {"Updating", ENVELOPE_CMK_ENABLED}, /* its primary region changes */
@@ -130,14 +130,13 @@ static bool read_state(const json_t *json, enum envelope_cmk_state *state)
     return true;
 }
 
-bool ee_aws_read_key(struct ee_bytes text, char *arn,
-                     enum envelope_cmk_state *state)
+bool ee_aws_read_key(struct ee_bytes text, char *arn, int *state)
 {
     json_t *json = ee_json_read(text);
     const json_t *key = json_object_get(json, "KeyMetadata");
     struct ee_bytes found = {NULL, 0};
     struct ee_aws_arn parsed;
-    enum envelope_cmk_state now = ENVELOPE_CMK_UNKNOWN;
+    int now = ENVELOPE_CMK_UNKNOWN;
     bool good = ee_json_string_of(key, "Arn", &found) &&
                 ee_aws_arn_parse(&parsed, (const char *)found.p, found.n) &&
                 !parsed.alias && read_state(key, &now);

@@ -35,8 +35,7 @@ int ee_aws_read_payload(struct ee_bytes text, const char *key,
                         uint8_t *payload);
 
 /* Of DescribeKey: the key's ARN (EE_AWS_ARN_MAX bytes) and state. */
-bool ee_aws_read_key(struct ee_bytes text, char *arn,
-                     enum envelope_cmk_state *state);
+bool ee_aws_read_key(struct ee_bytes text, char *arn, int *state);
 
 /* Who answers with credentials: the metadata of an instance or container, or a
  * credential_process. Each has its own JSON. */

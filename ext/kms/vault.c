@@ -279,7 +279,7 @@ static int vault_rotate(envelope_cmk *cmk, struct envelope_call *call,
 }
 
 static int vault_state(envelope_cmk *cmk, struct envelope_call *call,
-                       enum envelope_cmk_state *state)
+                       int *state)
 {
     struct ee_vault_key key;
     int rc = read_key(of(cmk), call, &key);

@@ -66,7 +66,7 @@ struct job {
     size_t *out_n;
     size_t out_size;
     struct ee_bytes context;
-    enum envelope_cmk_state *state;
+    int *state;
 };
 
 typedef int operation(struct ee_p11_work *w, const struct job *job,
@@ -247,8 +247,7 @@ static int p11_create(struct envelope_call *call, const char *uri)
     return result(call, ee_p11_create(uri, call, &err), &err);
 }
 
-static int p11_state(envelope_cmk *cmk, struct envelope_call *call,
-                     enum envelope_cmk_state *state)
+static int p11_state(envelope_cmk *cmk, struct envelope_call *call, int *state)
 {
     const struct job job = {.state = state};
 

@@ -130,6 +130,12 @@ static int open_new(struct ee_foreign_cmk **out, const struct ee_foreign *f,
         rc = ee_foreign_end(&call, uri, f->api.open(&call.api, uri, &c->cmk),
                             err);
     }
+    if (rc == EE_OK && c->cmk == NULL) {
+        rc = ee_fail(err, EE_INTERNAL,
+                     "the provider of %s: opened no CMK: report this to its "
+                     "makers",
+                     f->scheme);
+    }
     if (rc != EE_OK) {
         sqlite3_free(c->base_dir);
         sqlite3_free(c);
@@ -298,7 +304,7 @@ static int foreign_rotate(struct ee_provider *p, uint32_t *version,
     return end(c, &call, c->of->api.rotate(c->cmk, &call.api, version), err);
 }
 
-static int foreign_state(struct ee_provider *p, enum envelope_cmk_state *state,
+static int foreign_state(struct ee_provider *p, int *state,
                          struct ee_error *err)
 {
     struct ee_foreign_cmk *c = self(p);
@@ -307,7 +313,7 @@ static int foreign_state(struct ee_provider *p, enum envelope_cmk_state *state,
 
     ee_foreign_begin(&call, c->env);
     rc = end(c, &call, c->of->api.state(c->cmk, &call.api, state), err);
-    if (rc == EE_OK && (int)*state > ENVELOPE_CMK_DESTROYED) {
+    if (rc == EE_OK && (*state < 0 || *state > ENVELOPE_CMK_DESTROYED)) {
         *state = ENVELOPE_CMK_UNKNOWN; /* one that is newer than we are */
     }
     return rc;

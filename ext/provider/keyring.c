@@ -337,7 +337,7 @@ static int keyring_create(const struct ee_cmk_uri *uri,
 
 /* It was there when it was opened, and its current version cannot be
  * destroyed. */
-static int keyring_state(struct ee_provider *p, enum envelope_cmk_state *state,
+static int keyring_state(struct ee_provider *p, int *state,
                          struct ee_error *err)
 {
     (void)p;

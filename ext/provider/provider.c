@@ -92,8 +92,7 @@ int ee_provider_rewrap(struct ee_provider *p, struct envelope_item *items,
     return p->cls->rewrap(p, items, count, err);
 }
 
-int ee_provider_state(struct ee_provider *p, enum envelope_cmk_state *state,
-                      struct ee_error *err)
+int ee_provider_state(struct ee_provider *p, int *state, struct ee_error *err)
 {
     *state = ENVELOPE_CMK_UNKNOWN;
     return p->cls->state != NULL ? p->cls->state(p, state, err) : EE_OK;

@@ -82,8 +82,7 @@ struct ee_provider_class {
                   const struct ee_provider_env *env, struct ee_error *err);
 
     /* Optional, else NULL. What the provider says of the CMK now. */
-    int (*state)(struct ee_provider *p, enum envelope_cmk_state *state,
-                 struct ee_error *err);
+    int (*state)(struct ee_provider *p, int *state, struct ee_error *err);
 
     /* Optional, else NULL. One line about the CMK for a person. */
     int (*describe)(struct ee_provider *p, char *out, size_t size,
@@ -132,7 +131,7 @@ bool ee_provider_can_rewrap(const struct ee_provider *p);
 int ee_provider_rewrap(struct ee_provider *p, struct envelope_item *items,
                        size_t count, struct ee_error *err) EE_CHECKED;
 /* ENVELOPE_CMK_UNKNOWN, and "", where the provider does not say. */
-int ee_provider_state(struct ee_provider *p, enum envelope_cmk_state *state,
+int ee_provider_state(struct ee_provider *p, int *state,
                       struct ee_error *err) EE_CHECKED;
 int ee_provider_describe(struct ee_provider *p, char *out, size_t size,
                          struct ee_error *err) EE_CHECKED;

@@ -97,7 +97,7 @@ static int fn_create(const struct ee_call *call, int argc, sqlite3_value **argv,
 struct facts {
     char uri[EE_CMK_URI_MAX]; /* as it is stored with a wrap */
     const char *provider;
-    enum envelope_cmk_state state;
+    int state;
     char description[DESCRIPTION_MAX];
 };
 

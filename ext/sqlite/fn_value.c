@@ -111,28 +111,18 @@ static int rewrap_target(const struct ee_call *call,
     return rc;
 }
 
-static int rewrap_envelope(const struct ee_call *call,
-                           const struct ee_envelope *e, struct ee_bytes blob,
-                           sqlite3_value *name, struct ee_error *err)
+static int rewrap_to(const struct ee_call *call, const struct ee_envelope *e,
+                     struct ee_bytes blob, const struct ee_key_entry *from,
+                     const struct ee_key_entry *to, struct ee_error *err)
 {
-    struct ee_keys *keys = &call->conn->keys;
-    struct ee_key_entry *from = NULL;
-    struct ee_key_entry *to = NULL;
-    uint8_t *out = NULL; /* public */
-    int rc = ee_call_key_of(call, e, &from, err);
+    uint8_t *out = sqlite3_malloc64(blob.n); /* public */
+    int rc = EE_OK;
 
-    if (rc == EE_OK) {
-        rc = rewrap_target(call, e, from, name, &to, err);
-    }
-    if (rc != EE_OK) {
-        return rc;
-    }
-    out = sqlite3_malloc64(blob.n);
     if (out == NULL) {
         return ee_fail(err, EE_NOMEM, "out of memory");
     }
     memcpy(out, blob.p, blob.n);
-    rc = ee_rewrap(&keys->engine, from->kek, to->kek, out, e);
+    rc = ee_rewrap(&call->conn->keys.engine, from->kek, to->kek, out, e);
     if (rc == EE_OK) {
         call->conn->rewraps++;
         sqlite3_result_blob64(call->ctx, out, blob.n, sqlite3_free);
@@ -147,6 +137,26 @@ static int rewrap_envelope(const struct ee_call *call,
                        to->kek->suite->name, from->kek->suite->name);
     }
     return ee_call_fail_auth(from, err);
+}
+
+static int rewrap_envelope(const struct ee_call *call,
+                           const struct ee_envelope *e, struct ee_bytes blob,
+                           sqlite3_value *name, struct ee_error *err)
+{
+    struct ee_key_entry *from = NULL;
+    struct ee_key_entry *to = NULL;
+    int rc = ee_call_key_of(call, e, &from, err);
+
+    if (rc != EE_OK) {
+        return rc;
+    }
+    ee_cache_pin(from); /* the other may take its place */
+    rc = rewrap_target(call, e, from, name, &to, err);
+    if (rc == EE_OK) {
+        rc = rewrap_to(call, e, blob, from, to, err);
+    }
+    ee_cache_unpin(from);
+    return rc;
 }
 
 static int fn_rewrap(const struct ee_call *call, int argc, sqlite3_value **argv,

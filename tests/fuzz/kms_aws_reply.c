@@ -49,7 +49,7 @@ static void payload(struct ee_bytes in)
 
 static void key(struct ee_bytes in)
 {
-    enum envelope_cmk_state state = ENVELOPE_CMK_UNKNOWN;
+    int state = ENVELOPE_CMK_UNKNOWN;
     char arn[EE_AWS_ARN_MAX] = "";
     struct ee_aws_arn parsed;
 

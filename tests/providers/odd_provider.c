@@ -114,7 +114,9 @@ static int odd_open(struct envelope_call *call, const char *uri,
 
     *out = NULL;
     resolve(uri, name);
-    return result == ENVELOPE_OK ? example_open(call, name, out) : result;
+    return result == ENVELOPE_OK && !odd("open-nothing")
+               ? example_open(call, name, out)
+               : result;
 }
 
 static int odd_canonical(envelope_cmk *cmk, struct envelope_call *call,
@@ -218,12 +220,13 @@ static int odd_rewrap(envelope_cmk *cmk, struct envelope_call *call,
     return result;
 }
 
-static int odd_state(envelope_cmk *cmk, struct envelope_call *call,
-                     enum envelope_cmk_state *state)
+static int odd_state(envelope_cmk *cmk, struct envelope_call *call, int *state)
 {
     (void)cmk;
     (void)call;
-    *state = odd("state") ? (enum envelope_cmk_state)77 : ENVELOPE_CMK_ENABLED;
+    *state = odd("state")            ? 77
+             : odd("state-negative") ? -1
+                                     : ENVELOPE_CMK_ENABLED;
     return ENVELOPE_OK;
 }
 

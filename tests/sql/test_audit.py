@@ -70,7 +70,9 @@ class Events(AuditTest):
         out = self.one(self.conn, "SELECT envelope_export("
                        "envelope_seal(1, 'pii'))")
         self.one(self.conn, "SELECT envelope_import(?, 'pii')", out)
-        wrap, unwrap = self.lines()[before:]
+        wrap, check, unwrap = self.lines()[before:]
+        self.assertEqual(("unwrap", wrap["cmk"]),
+                         (check["event"], check["cmk"]))
         self.assertEqual(("wrap", "pii", key_id),
                          tuple(wrap[k] for k in ("event", "key", "key_id")))
         self.assertEqual("unwrap", unwrap["event"])
@@ -94,7 +96,7 @@ class Events(AuditTest):
                          r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         self.assertRegex(line.pop("prev"), "^[0-9a-f]{64}$")
         self.assertEqual(
-            {"seq": 3, "event": "created", "key": "pii", "version": 1,
+            {"seq": 4, "event": "created", "key": "pii", "version": 1,
              "key_id": key_id, "database": os.path.realpath(self.path),
              "state": "active", "result": "ok", "uid": os.getuid(),
              "pid": os.getpid(),
@@ -113,11 +115,13 @@ class Events(AuditTest):
             "SELECT head FROM envelope_audit_verify(?)"
             " WHERE problem IS NULL", (self.log,)).fetchone()[0])
 
-    def test_create_writes_a_wrap_for_each_cmk(self):
+    def test_create_writes_a_wrap_and_its_check_for_each_cmk(self):
         uris = ("keyring:a.keyring", "keyring:b.keyring#second")
         self.conn.execute("SELECT envelope_key_create('two', ?, ?)", uris)
-        self.assertEqual(["wrap", "wrap", "created"], self.events())
-        self.assertEqual(list(uris), [x["cmk"] for x in self.lines()[:2]])
+        self.assertEqual(["wrap", "unwrap", "wrap", "unwrap", "created"],
+                         self.events())
+        self.assertEqual([uris[0], uris[0], uris[1], uris[1]],
+                         [x["cmk"] for x in self.lines()[:4]])
 
     def test_rotate(self):
         self.one(self.conn, CREATE, "pii")
@@ -145,9 +149,10 @@ class Events(AuditTest):
         blob = self.seal(self.conn)
         other = self.connect()
         self.one(other, SET, "audit", self.log)
+        before = self.events().count("unwrap")
         for _ in range(3):
             self.open(other, blob)
-        self.assertEqual(1, self.events().count("unwrap"))
+        self.assertEqual(before + 1, self.events().count("unwrap"))
         line = self.lines()[-1]
         self.assertEqual(("unwrap", "keyring:app.db.keyring", "ok"),
                          (line["event"], line["cmk"], line["result"]))
@@ -250,7 +255,7 @@ class Events(AuditTest):
         self.one(self.conn, CREATE, "pii")
         self.conn.execute("COMMIT")
         self.assertTrue(self.lines()[-1]["in_transaction"])
-        self.assertEqual(["wrap", "created"], self.events())
+        self.assertEqual(["wrap", "unwrap", "created"], self.events())
 
     def test_a_rollback_says_which_lines_do_not_hold(self):
         self.one(self.conn, CREATE, "pii")
@@ -274,8 +279,8 @@ class Events(AuditTest):
         self.one(self.conn, ROTATE, "pii")
         self.conn.execute("COMMIT")
         self.seal(self.conn)
-        self.assertEqual(["rotated", "rolled_back", "wrap", "rotated"],
-                         self.events()[-4:])
+        self.assertEqual(["rotated", "rolled_back", "wrap", "unwrap",
+                          "rotated"], self.events()[-5:])
 
     def test_a_committed_change_is_not_rolled_back_by_a_later_one(self):
         self.conn.execute("BEGIN")
@@ -404,7 +409,7 @@ class Settings(AuditTest):
                          self.one(self.conn, SET, "audit", "audit.log"))
         os.chdir("/")
         self.one(self.conn, CREATE, "pii")
-        self.assertEqual(3, len(self.lines(0)))
+        self.assertEqual(4, len(self.lines(0)))
 
     def test_from_the_environment_no_file_is_opened_at_loading(self):
         os.environ["ENVELOPE_AUDIT"] = self.log
@@ -412,7 +417,7 @@ class Settings(AuditTest):
         conn = self.connect()
         self.assertFalse(os.path.exists(self.log))
         self.one(conn, CREATE, "pii")
-        self.assertEqual(["wrap", "created"],
+        self.assertEqual(["wrap", "unwrap", "created"],
                          [x["event"] for x in self.lines(0)])
         self.assertEqual("allow", self.one(
             conn, "SELECT envelope_config('audit_failure')"))
@@ -563,8 +568,8 @@ class CannotBeWritten(AuditTest):
         self.one(self.conn, ROTATE, "pii")
         self.unblock()
         self.one(self.conn, ROTATE, "pii")
-        wrap, rotated = self.lines()[-2:]
-        self.assertEqual(2, wrap["lost"])
+        wrap, _, rotated = self.lines()[-3:]
+        self.assertEqual(3, wrap["lost"])
         self.assertNotIn("lost", rotated)
         self.assertEqual(3, rotated["version"])
 
@@ -671,7 +676,7 @@ class Verify(AuditTest):
 
     def test_a_clean_log_is_one_row(self):
         self.assertEqual(
-            [(7, 7, None, "7 lines, no problem found",
+            [(10, 10, None, "10 lines, no problem found",
               hashlib.sha256(self.raw[-1]).hexdigest())],
             self.verify(self.log))
 
@@ -688,9 +693,9 @@ class Verify(AuditTest):
         self.assertEqual((4, 5, "removed"), self.only_problem())
 
     def test_an_edited_line(self):
-        self.raw[3] = self.raw[3].replace(b'"two"', b'"too"')
+        self.raw[4] = self.raw[4].replace(b'"two"', b'"too"')
         self.rewrite(self.raw)
-        self.assertEqual((4, 4, "edited"), self.only_problem())
+        self.assertEqual((5, 5, "edited"), self.only_problem())
 
     def test_a_repeated_line(self):
         self.rewrite(self.raw[:4] + self.raw[2:])
@@ -705,9 +710,9 @@ class Verify(AuditTest):
     def test_a_torn_line(self):
         with open(self.log, "ab") as stream:
             stream.write(self.raw[0][:50])
-        self.assertEqual((8, None, "torn"), self.only_problem())
+        self.assertEqual((11, None, "torn"), self.only_problem())
         self.one(self.conn, ROTATE, "one")
-        self.assertEqual((8, None, "torn"), self.only_problem())
+        self.assertEqual((11, None, "torn"), self.only_problem())
 
     def test_a_cut_tail_takes_a_head_to_be_seen(self):
         head = self.head()
@@ -767,7 +772,7 @@ class Verify(AuditTest):
         rows = self.conn.execute(
             "SELECT v.line FROM logs, envelope_audit_verify(logs.path) v"
         ).fetchall()
-        self.assertEqual([(7,), (7,)], rows)
+        self.assertEqual([(10,), (10,)], rows)
 
     def test_an_interrupt_ends_it(self):
         """The file is one line of zeros that takes a minute to read."""

@@ -271,12 +271,17 @@ class Mistakes(OddHooks, contract.Tools):
         self.create_is_harmless("wrap-fails-late", "try again")
 
     def test_a_wrap_that_does_not_open(self):
-        """Found when it replaces another one."""
-        self.odd("rewrap-denied")
+        """Else it would be missed when the key is out of memory."""
         for mistake in ("wrap-wrong", "unwrap-wrong"):
             with self.subTest(mistake):
+                self.create_is_harmless(mistake, "")
+                self.harmless(mistake, "", "SELECT envelope_key_rotate('pii')")
                 self.harmless(mistake, "", "SELECT envelope_key_rewrap('pii',"
                               " 'example:one')")
+
+    def test_no_cmk_where_one_was_opened(self):
+        self.create_is_harmless("open-nothing")
+        self.open_is_harmless("open-nothing")
 
     def test_payloads(self):
         self.open_is_harmless("unwrap-nothing")
@@ -325,10 +330,11 @@ class Mistakes(OddHooks, contract.Tools):
                          {row[2] for row in self.rows("envelope_key_wrap")})
 
     def test_what_it_tells(self):
-        self.odd("state")
-        info = json.loads(self.one(self.conn,
-                                   "SELECT envelope_cmk_info(?)", URI))
-        self.assertEqual("unknown", info["state"])
+        for mistake in ("state", "state-negative"):
+            self.odd(mistake)
+            info = json.loads(self.one(self.conn,
+                                       "SELECT envelope_cmk_info(?)", URI))
+            self.assertEqual("unknown", info["state"])
         self.odd("describe")
         info = json.loads(self.one(self.conn,
                                    "SELECT envelope_cmk_info(?)", URI))

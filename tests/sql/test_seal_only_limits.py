@@ -11,7 +11,7 @@ from support import CANARY, KEY_ID, SECONDS, load
 from test_seal_only import INSERT, OPEN_KEY, SealOnly
 
 CACHED = "SELECT value FROM envelope_stats WHERE name = 'cache_keys'"
-LOST = "holds a public key, which seals but does not open"
+LOST = "seals but does not open"
 
 
 class Kept(SealOnly):

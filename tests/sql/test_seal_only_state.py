@@ -287,5 +287,26 @@ class Own(SealOnly):
             self.assertNotIn('"unwrap"', log.read())
 
 
+class Planted(SealOnly):
+    """What is said to be destroyed is gone, however the file was written."""
+
+    def setUp(self):
+        super().setUp()
+        self.blob = self.sealed()
+
+    def destroyed(self):
+        self.one(self.office, SET_STATE, "pii", "disabled")
+        self.one(self.office, DESTROY, "pii")
+        self.assertEqual(0, self.one(
+            self.plain(), "SELECT count(*) FROM envelope_seal_only"))
+
+    def test_a_name_that_is_a_blob(self):
+        self.plain().execute("UPDATE envelope_seal_only SET name ="
+                             " CAST(name AS BLOB)").connection.commit()
+        self.refuses_open("envelope_seal_only was altered", self.office,
+                          self.blob, 7)
+        self.destroyed()
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -122,8 +122,8 @@ class Providers(StatsTest):
         self.seal(self.conn)
         self.assertEqual(
             [("keyring:app.db.keyring", "keyring", 0, 1, 0, None, None),
-             ("keyring:app.db.keyring#b", "keyring", 1, 0, 0, None, None),
-             ("keyring:far.keyring", "keyring", 1, 0, 0, None, None)],
+             ("keyring:app.db.keyring#b", "keyring", 1, 1, 0, None, None),
+             ("keyring:far.keyring", "keyring", 1, 1, 0, None, None)],
             self.providers("cmk, provider, wraps, unwraps, errors,"
                            " last_error, retry_ms"))
 

@@ -374,7 +374,7 @@ static void states(void)
 {
     static const struct {
         const char *reply;
-        enum envelope_cmk_state state;
+        int state;
     } cases[] = {
         {DESCRIBED(KEY, "Enabled"), ENVELOPE_CMK_ENABLED},
         {DESCRIBED(KEY, "Updating"), ENVELOPE_CMK_ENABLED},
@@ -385,7 +385,7 @@ static void states(void)
         {DESCRIBED(KEY, "PendingReplicaDeletion"), ENVELOPE_CMK_DESTROYED},
         {DESCRIBED(KEY, "Whatever"), ENVELOPE_CMK_UNKNOWN},
     };
-    enum envelope_cmk_state now = ENVELOPE_CMK_UNKNOWN;
+    int now = ENVELOPE_CMK_UNKNOWN;
     uint32_t version = 7;
     char line[256];
     int right = 1;

@@ -211,7 +211,7 @@ int p11kit_create(const char *uri)
     return said(&call, p11kit_provider->create(&call, uri));
 }
 
-int p11kit_state(envelope_cmk *cmk, enum envelope_cmk_state *state)
+int p11kit_state(envelope_cmk *cmk, int *state)
 {
     struct envelope_call call = p11kit_call();
 

@@ -54,7 +54,7 @@ int p11kit_wrap(envelope_cmk *cmk, const void *payload, const char *context,
 int p11kit_unwrap(envelope_cmk *cmk, const uint8_t *wrapped, size_t n,
                   const char *context, uint8_t *payload);
 int p11kit_create(const char *uri);
-int p11kit_state(envelope_cmk *cmk, enum envelope_cmk_state *state);
+int p11kit_state(envelope_cmk *cmk, int *state);
 void p11kit_close(envelope_cmk *cmk);
 
 extern const uint8_t p11kit_payload[ENVELOPE_PAYLOAD_BYTES];

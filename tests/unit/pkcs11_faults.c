@@ -82,7 +82,7 @@ static void removed(void)
 {
     envelope_cmk *cmk = p11kit_opened(KEY);
     envelope_cmk *none = NULL;
-    enum envelope_cmk_state state = ENVELOPE_CMK_ENABLED;
+    int state = ENVELOPE_CMK_ENABLED;
 
     faults->removed = 1;
     ok(p11kit_round_trip(cmk) == ENVELOPE_UNAVAILABLE &&

@@ -284,7 +284,7 @@ static void described(void)
 {
     envelope_cmk *cmk = p11kit_opened(GCM_KEY);
     struct envelope_call call = p11kit_call();
-    enum envelope_cmk_state state = ENVELOPE_CMK_UNKNOWN;
+    int state = ENVELOPE_CMK_UNKNOWN;
     char line[200];
 
     ok(p11kit_provider->describe(cmk, &call, line, sizeof line) ==

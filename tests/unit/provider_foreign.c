@@ -242,7 +242,7 @@ static void lengths_of_wraps(void)
 static void what_it_does_not_offer(void)
 {
     struct ee_provider *p = open_it();
-    enum envelope_cmk_state state = ENVELOPE_CMK_DESTROYED;
+    int state = ENVELOPE_CMK_DESTROYED;
     char text[100] = "x";
     uint32_t version = 9;
     struct ee_cmk_uri uri;
