@@ -149,6 +149,20 @@ class Hostile:
         self.good()
         self.opens(blob_a, self.uri)
 
+    def test_a_wrap_that_another_request_got(self):
+        """Nobody could open it: found out before a row is sealed."""
+        kept = []
+        self.spoil(lambda reply: kept.append(reply) or reply, of=self.is_wrap)
+        conn = self.key_under(self.uri, name="a")
+        self.spoil(lambda reply: kept[0], of=self.is_wrap)
+        before = self.keys(conn)
+        self.error(conn, "SELECT envelope_key_create('b', ?)", self.uri)
+        self.error(conn, "SELECT envelope_key_rotate('a')")
+        self.assertEqual(before, self.keys(conn))
+        self.good()
+        self.one(conn, "SELECT envelope_key_create('b', ?)", self.uri)
+        self.one(conn, "SELECT envelope_key_rotate('a')")
+
     # --- status --------------------------------------------------------------
 
     def status(self, code, times, *headers):

@@ -125,7 +125,7 @@ class Sessions(Base, unittest.TestCase):
             "FROM n")
         calls = conn.execute("SELECT wraps, unwraps FROM envelope_providers "
                              "WHERE cmk = ?", (uri,)).fetchone()
-        self.assertEqual((1, 0), calls)
+        self.assertEqual((1, 1), calls)
 
     def test_a_closed_connection_leaves_no_session(self):
         uri = self.cmk()

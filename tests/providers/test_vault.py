@@ -497,10 +497,13 @@ class Trouble(VaultTest):
         path = "sys/quotas/rate-limit/all"
         self.bao.call("POST", "sys/quotas/config",
                       {"enable_rate_limit_response_headers": True})
-        self.bao.call("POST", path, {"path": "transit", "rate": 1})
+        self.bao.call("POST", path, {"path": "transit", "rate": 2,
+                                     "interval": "2s"})
         self.addCleanup(self.bao.call, "DELETE", path)
-        for _ in range(3):
-            self.assertEqual(CANARY, self.open(self.trusting(self.uri), blob))
+        for _ in range(4):
+            conn = self.trusting(self.uri)
+            self.one(conn, "SELECT envelope_config('provider_timeout', '20s')")
+            self.assertEqual(CANARY, self.open(conn, blob))
 
     def test_restarted_in_the_middle(self):
         conn = self.key_under(self.uri, name="a")
