@@ -44,6 +44,8 @@ class Fixture(unittest.TestCase):
         self.uri = f"pem:app.pem#sha256-{pf.key_id(self.public).hex()}"
         self.conn = self.connect()
         self.one("SELECT envelope_config('seal_only', ?)", "pii=" + self.uri)
+        self.one("SELECT envelope_config('open_seal_only', ?)",
+                 "pii=" + self.uri)
         self.one("SELECT envelope_key_open('pii')")
 
     def connect(self) -> sqlite3.Connection:
