@@ -5,13 +5,14 @@
 #include "base/secret.h"
 #include "keys/keys.h"
 
+/* what: and the table it is in. */
 static int altered(const struct ee_key_record *r, const char *schema,
-                   const char *what, struct ee_error *err)
+                   const char *what, const char *table, struct ee_error *err)
 {
     return ee_fail(err, EE_TAMPERED,
-                   "key %s version %u: %s in %s.envelope_key was altered, so "
-                   "the key is not used; restore the key tables from a backup",
-                   r->name, r->version, what, schema);
+                   "key %s version %u: %s in %s.%s was altered, so the key is "
+                   "not used; restore the key tables from a backup",
+                   r->name, r->version, what, schema, table);
 }
 
 static bool record_is_right(const struct ee_kek *kek,
@@ -38,7 +39,7 @@ static int check_tags(struct ee_keys *k, const char *schema,
 
     if (!ee_equal(kek->fingerprint, r->fingerprint, EE_MAC_BYTES) ||
         kek->suite->id != r->suite || !record_is_right(kek, r)) {
-        return altered(r, schema, "its record", err);
+        return altered(r, schema, "its record", "envelope_key", err);
     }
     rc = ee_store_policy(&k->statements, schema, r->name, &m->policy, err);
     if (rc == EE_OK) {
@@ -48,7 +49,7 @@ static int check_tags(struct ee_keys *k, const char *schema,
         ee_manifest_tag(tag, m, ee_bytes(tags, n), kek->name_secret);
         if (!ee_equal(tag, m->tag, sizeof tag)) {
             rc = altered(r, schema, "the list of its versions or its policy",
-                         err);
+                         "envelope_key_manifest or envelope_key_policy", err);
         }
     }
     sqlite3_free(tags);

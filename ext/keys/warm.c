@@ -2,7 +2,7 @@
  *
  * warm.c: loads all versions of a key before a transaction needs them.
  */
-#include "keys/keys.h"
+#include "keys/find.h"
 
 #include <string.h>
 
@@ -35,6 +35,17 @@ static int gather(void *arg, const struct ee_key_record *r,
     return EE_OK;
 }
 
+/* This name is no value in the wrong place: the message may repeat it. */
+static int tell_unknown(struct ee_keys *k, const char *name, size_t n,
+                        struct ee_key_entry **out, struct ee_error *err)
+{
+    size_t slash = 0;
+
+    return ee_subject_name(name, n, &slash) /* it is told already */
+               ? err->code
+               : ee_find_key_name(k, name, n, true, out, err);
+}
+
 int ee_keys_warm(struct ee_keys *k, const char *name, size_t n, uint64_t moment,
                  struct ee_key_entry **out, struct ee_error *err)
 {
@@ -46,6 +57,9 @@ int ee_keys_warm(struct ee_keys *k, const char *name, size_t n, uint64_t moment,
         return ee_seal_only_warm(k, name, n, moment, out, err);
     }
     rc = ee_keys_for_search(k, name, n, moment, out, err);
+    if (rc == EE_KEY_UNKNOWN) {
+        rc = tell_unknown(k, name, n, out, err);
+    }
     if (rc == EE_OK && (*out)->openable) {
         list.min_version = (*out)->manifest.policy.min_version;
         rc = ee_store_versions(&k->statements, (*out)->schema,

@@ -89,8 +89,10 @@ class WarmUp(SqlTest):
         self.seal(self.conn)
 
     def test_an_unknown_key_is_not_warmed(self):
-        self.refuses("no key of that name here", self.conn,
+        self.refuses("envelope_key_create('other')", self.conn,
                      "SELECT envelope_key_open('other')")
+        self.refuses("no key of that name here", self.conn,
+                     "SELECT envelope_key_open('other/1')")
 
 
 class Planner(SqlTest):
