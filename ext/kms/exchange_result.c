@@ -8,6 +8,8 @@
 
 #include "kms/fail.h"
 
+#include <stdlib.h>
+
 int ee_exchange_too_slow(struct ee_exchange *x)
 {
     return ee_kms_fail(x->call, ENVELOPE_UNAVAILABLE,
@@ -41,7 +43,6 @@ static const char *setting(CURLcode code)
     case CURLE_COULDNT_RESOLVE_PROXY:
         return "the proxy of HTTPS_PROXY is not known";
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return "the URL is not usable";
     case CURLE_UNKNOWN_OPTION:
     case CURLE_NOT_BUILT_IN:
@@ -52,6 +53,15 @@ static const char *setting(CURLcode code)
     }
 }
 
+/* libcurl 7.87 does not tell whether it went through one. */
+static const char *no_connection(void)
+{
+    return secure_getenv("HTTPS_PROXY") != NULL ||
+                   secure_getenv("https_proxy") != NULL
+               ? "no connection, or none to the proxy of HTTPS_PROXY"
+               : "no connection";
+}
+
 /* What may be otherwise the next time. */
 static const char *trouble(CURLcode code)
 {
@@ -59,7 +69,7 @@ static const char *trouble(CURLcode code)
     case CURLE_COULDNT_RESOLVE_HOST:
         return "its name is not known";
     case CURLE_COULDNT_CONNECT:
-        return "no connection";
+        return no_connection();
     case CURLE_SSL_CONNECT_ERROR:
         return "no agreement on TLS 1.2 or later";
     case CURLE_PARTIAL_FILE:

@@ -11,6 +11,7 @@ nothing is written; and the next call works.
 """
 
 import hashlib
+import os
 import ssl
 import threading
 import time
@@ -162,6 +163,17 @@ class Hostile:
         self.good()
         self.one(conn, "SELECT envelope_key_create('b', ?)", self.uri)
         self.one(conn, "SELECT envelope_key_rotate('a')")
+
+    def test_a_proxy_that_is_not_there(self):
+        conn = self.key_under(self.uri)
+        blob = self.seal(conn)
+        for name in ("HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+            self.addCleanup(os.environ.pop, name, None)
+            os.environ[name] = ""
+        os.environ["HTTPS_PROXY"] = "http://user:swordfish@127.0.0.1:1"
+        text = self.refuses_open("the proxy of HTTPS_PROXY",
+                                 self.trusting(self.uri), blob)
+        self.assertNotIn("swordfish", text)
 
     # --- status --------------------------------------------------------------
 
