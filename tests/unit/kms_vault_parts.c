@@ -272,8 +272,8 @@ static void logins(void)
         "{\"auth\":{\"client_token\":\"s.a\",\"lease_duration\":-1}}",
         "{\"auth\":{\"client_token\":\"s.a\",\"lease_duration\":\"1\"}}",
         "{\"auth\":{\"client_token\":\"s.a\"}}",
-        "{\"auth\":{\"client_token\":\"s.a\",\"lease_duration\":"
-        "9223372036854775807}}",
+        ("{\"auth\":{\"client_token\":\"s.a\",\"lease_duration\":"
+         "9223372036854775807}}"),
     };
     static const struct ee_vault_login none;
     struct ee_vault_login login;
@@ -300,8 +300,8 @@ static void keys(void)
         "{}",
         "{\"data\":{\"type\":\"\\u001b[31m\",\"latest_version\":3}}",
         "{\"data\":{\"type\":\"a\",\"latest_version\":-3}}",
-        "{\"data\":{\"type\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
-        "\"latest_version\":3}}",
+        ("{\"data\":{\"type\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
+         "\"latest_version\":3}}"),
     };
     struct ee_vault_key key;
 
