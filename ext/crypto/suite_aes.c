@@ -33,9 +33,10 @@ out:
     return rc;
 }
 
-/* Kx = AES(K, K1 ^ (00 01 58 00 | N[0..12))) | AES(K, K1 ^ (00 02 …)) */
-static int derive(struct ee_ossl *o, const struct ee_wrap_key *k, uint8_t *kx,
-                  const uint8_t *nonce)
+/* Kx = AES(K, K1 ^ (00 01 58 00 | N[0..12))) | AES(K, K1 ^ (00 02 …)). Inline:
+ * what gcc judges by itself changes with the size of the whole extension. */
+static inline int derive(struct ee_ossl *o, const struct ee_wrap_key *k,
+                         uint8_t *kx, const uint8_t *nonce)
 {
     uint8_t m[2 * EE_AES_BLOCK] = {
         [1] = 1, [2] = 0x58, [EE_AES_BLOCK + 1] = 2, [EE_AES_BLOCK + 2] = 0x58};
