@@ -35,7 +35,7 @@ struct ee_subject_table {
     char schema[EE_SCHEMA_MAX];
     uint64_t checked;
     bool exists;
-    bool has_trigger;
+    bool has_foreign;
     /* The first schema that has one, where a key id is looked for first. */
     char home[EE_SCHEMA_MAX]; /* empty: none has */
     uint64_t home_checked;
@@ -236,8 +236,8 @@ struct ee_key_name {
 int ee_key_name_parse(struct ee_key_name *out, const char *text, size_t n,
                       struct ee_error *err) EE_CHECKED;
 
-/* The error where ee_store_has_trigger() says so. */
-int ee_keys_refuse_trigger(const char *schema, struct ee_error *err);
+/* The error where ee_store_has_foreign() says so. */
+int ee_keys_refuse_foreign(const char *schema, struct ee_error *err);
 
 /* EE_OK when schema is empty or attached. */
 int ee_keys_check_schema(struct ee_keys *k, const char *schema,

@@ -243,6 +243,18 @@ int ee_keys_for_change(struct ee_keys *k, const char *name, size_t n,
     return rc;
 }
 
+static int refuse_without_own(const struct ee_key_entry *e,
+                              struct ee_error *err)
+{
+    const char *name = e->record.name;
+
+    return ee_fail(err, EE_KEY_UNKNOWN,
+                   "a seal-only version of key %s is rewrapped under that key "
+                   "itself, which %s has not: SELECT "
+                   "envelope_key_create('%s:%s'), or name another key",
+                   name, e->schema, e->schema, name);
+}
+
 int ee_keys_current_of(struct ee_keys *k, struct ee_key_entry *entry,
                        uint64_t moment, struct ee_key_entry **out,
                        struct ee_error *err)
@@ -261,6 +273,9 @@ int ee_keys_current_of(struct ee_keys *k, struct ee_key_entry *entry,
     (void)sqlite3_snprintf(sizeof qualified, qualified, "%s:%s", entry->schema,
                            entry->record.name);
     rc = ee_keys_for_seal(k, qualified, strlen(qualified), moment, out, err);
+    if (rc == EE_KEY_UNKNOWN && entry->record.origin == EE_ORIGIN_SEAL_ONLY) {
+        return refuse_without_own(entry, err);
+    }
     if (rc == EE_OK) {
         entry->current = ee_cache_hint(&k->cache, qualified, strlen(qualified));
     }

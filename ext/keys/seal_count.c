@@ -170,13 +170,13 @@ static int count_block(struct ee_keys *k, struct ee_key_entry *e,
 }
 
 /* A trigger on the count may seal, and would count again for ever. */
-static int check_triggers(struct ee_keys *k, const char *schema,
-                          struct ee_error *err)
+static int check_foreign(struct ee_keys *k, const char *schema,
+                         struct ee_error *err)
 {
     bool yes = false;
-    const int rc = ee_store_has_trigger(&k->statements, schema, &yes, err);
+    const int rc = ee_store_has_foreign(&k->statements, schema, &yes, err);
 
-    return rc == EE_OK && yes ? ee_keys_refuse_trigger(schema, err) : rc;
+    return rc == EE_OK && yes ? ee_keys_refuse_foreign(schema, err) : rc;
 }
 
 static int count_more(struct ee_keys *k, struct ee_key_entry *e,
@@ -187,7 +187,7 @@ static int count_more(struct ee_keys *k, struct ee_key_entry *e,
     struct ee_seal_count was;
     uint64_t size = 0;
     bool done = false;
-    int rc = check_triggers(k, e->schema, err);
+    int rc = check_foreign(k, e->schema, err);
 
     for (int i = 0; rc == EE_OK && !done && i < TRIES; i++) {
         rc = ee_keys_seals(k, e, &was, err);

@@ -65,6 +65,7 @@ static struct ee_seal_only_cmk *find_allowed(struct ee_keys *k,
 {
     struct ee_seal_only_cmk *cmk = NULL;
     struct ee_pem_wrap parts;
+    char hex[2 * EE_MAC_BYTES + 1];
 
     if (!ee_pem_wrap_read(&parts, wrap->wrapped)) {
         (void)altered(r, schema, err);
@@ -75,13 +76,14 @@ static struct ee_seal_only_cmk *find_allowed(struct ee_keys *k,
         cmk = find_cmk(&k->seal_only.seal, schema, r->name, parts.id);
     }
     if (cmk == NULL) {
+        ee_hex(hex, parts.id);
         (void)ee_fail(err, EE_DENIED,
                       "this was sealed for key %s under a public key, by a "
                       "session that is not known, and the setting "
                       "open_seal_only does not name that key; if it is yours: "
                       "SELECT envelope_config('open_seal_only', "
-                      "'%s=pem:FILE#sha256-HEX')",
-                      r->name, r->name);
+                      "'%s=pem:FILE#sha256-%s')",
+                      r->name, r->name, hex);
     }
     return cmk;
 }

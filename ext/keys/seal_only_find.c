@@ -149,7 +149,9 @@ int ee_seal_only_find_made(struct ee_keys *k, struct ee_seal_only_cmk *c,
         rc = ee_seal_only_check_own(k, c->at, c->name, NULL, there, err);
     }
     if (rc != EE_OK) {
-        return rc == EE_KEY_STATE ? denied(k, c, moment, there, rc, err) : rc;
+        return rc == EE_KEY_STATE || rc == EE_DENIED
+                   ? denied(k, c, moment, there, rc, err)
+                   : rc;
     }
     rc = find_own(k, c, out, err);
     if (rc == EE_KEY_UNKNOWN) {

@@ -167,9 +167,9 @@ static int check_may_make(struct ee_keys *k, const struct ee_seal_only_cmk *c,
         return tell_to_open(c, err);
     }
     if (rc == EE_OK) {
-        rc = ee_store_has_trigger(&k->statements, schema, &yes, err);
+        rc = ee_store_has_foreign(&k->statements, schema, &yes, err);
     }
-    return rc == EE_OK && yes ? ee_keys_refuse_trigger(schema, err) : rc;
+    return rc == EE_OK && yes ? ee_keys_refuse_foreign(schema, err) : rc;
 }
 
 /* Inside the application's transaction. */

@@ -83,13 +83,20 @@ static bool is_loaded(struct ee_keys *k, const char *schema,
     return e != NULL && !ee_cache_is_expired(&k->cache, e);
 }
 
+static bool may_try(const struct ee_seal_only_cmk *opener, const char *schema,
+                    int64_t now)
+{
+    return now >= opener->retry ||
+           sqlite3_stricmp(opener->retry_at, schema) != 0;
+}
+
 static int verify_where_it_can_be(struct ee_keys *k, const char *schema,
                                   struct ee_seal_only_cmk *opener,
                                   struct ee_key_record *there,
                                   struct ee_error *err)
 {
     const int64_t now = ee_coarse_ms();
-    const bool tries = opener != NULL && now >= opener->retry;
+    const bool tries = opener != NULL && may_try(opener, schema, now);
     char name[EE_NAME_MAX];
     int rc = EE_OK;
 
@@ -101,6 +108,8 @@ static int verify_where_it_can_be(struct ee_keys *k, const char *schema,
     if (is_out_of_reach(rc)) {
         if (opener != NULL) {
             opener->retry = now + RETRY_MS;
+            (void)sqlite3_snprintf(sizeof opener->retry_at, opener->retry_at,
+                                   "%s", schema);
         }
         rc = EE_OK;
     }
@@ -116,7 +125,8 @@ int ee_seal_only_check_own(struct ee_keys *k, const char *schema,
     int rc = ee_store_current(&k->statements, schema, name, there, &m, err);
 
     if (rc == EE_KEY_UNKNOWN) {
-        there->suite = k->suite;
+        *there = (struct ee_key_record){.suite = k->suite};
+        (void)sqlite3_snprintf(sizeof there->name, there->name, "%s", name);
         return check_absent(k, schema, name, err);
     }
     if (rc == EE_OK) { /* before a provider is asked */

@@ -15,7 +15,9 @@ struct ee_seal_only_cmk {
     char name[EE_NAME_MAX];
     char *uri; /* in the list's words */
     uint8_t pin[EE_MAC_BYTES];
-    int64_t retry; /* to open: the name's own key is not tried before */
+    /* to open: the name's own key is not tried before, in this schema */
+    int64_t retry;
+    char retry_at[EE_SCHEMA_MAX];
     /* to seal: the version that this connection made, and where */
     bool made;
     char at[EE_SCHEMA_MAX];
@@ -31,17 +33,18 @@ struct ee_seal_only_cmk *ee_seal_only_find(struct ee_keys *k, const char *name,
                                            size_t n);
 
 /* EE_KEY_STATE when the name's own key in the schema, if there is one, is not
- * in a state for it (FORMAT R46). opener: the session's word that it opens;
- * NULL to seal. *there: the own key; where there is none, only the suite to
- * take is set. It is verified where the name is pinned, where it is loaded,
- * and, to open, where it can be; else it can only refuse. */
+ * in a state for it (FORMAT R46); EE_DENIED when there is none, and a pin.
+ * opener: the session's word that it opens; NULL to seal. *there: the own key;
+ * where there is none, the name and the suite to take. It is verified where the
+ * name is pinned, where it is loaded, and, to open, where it can be; else it
+ * can only refuse. */
 int ee_seal_only_check_own(struct ee_keys *k, const char *schema,
                            const char *name, struct ee_seal_only_cmk *opener,
                            struct ee_key_record *there,
                            struct ee_error *err) EE_CHECKED;
 
 /* EE_KEY_UNKNOWN, without a message: there is none to go on with. *there: the
- * name's own key; where it has none, only the suite to take is set. */
+ * name's own key; where it has none, the name and the suite to take. */
 int ee_seal_only_find_made(struct ee_keys *k, struct ee_seal_only_cmk *c,
                            uint64_t moment, struct ee_key_entry **out,
                            struct ee_key_record *there,

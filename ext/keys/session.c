@@ -59,7 +59,8 @@ int ee_session_open(struct ee_session *session, struct ee_keys *k,
         return ee_fail(err, EE_MISUSE,
                        "a key provider is not called inside a write "
                        "transaction (provider_in_transaction is 'refuse'): "
-                       "SELECT envelope_key_open(…) before BEGIN");
+                       "SELECT envelope_key_open(…) before BEGIN, or for a "
+                       "seal-only version envelope_open() of one value");
     }
     if (ee_session_interrupted(k)) {
         return ee_fail(err, EE_INTERRUPTED, "interrupted");

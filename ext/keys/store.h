@@ -25,8 +25,9 @@ int ee_store_is_partial(struct ee_statements *s, const char *schema, bool *yes,
 int ee_store_exists(struct ee_statements *s, const char *schema, bool *yes,
                     struct ee_error *err) EE_CHECKED;
 
-/* Has a trigger of the schema, or a TEMP one, to do with a key table? */
-int ee_store_has_trigger(struct ee_statements *s, const char *schema, bool *yes,
+/* Has a key table a trigger, of the schema or a TEMP one, or an index that is
+ * not ours? */
+int ee_store_has_foreign(struct ee_statements *s, const char *schema, bool *yes,
                          struct ee_error *err) EE_CHECKED;
 
 /* The record of a key id, and its name's manifest. */

@@ -25,7 +25,7 @@ int ee_subject_table(struct ee_keys *k, const char *schema, uint64_t moment,
     t->checked = 0;
     rc = ee_subjects_exist(&k->statements, schema, &t->exists, err);
     if (rc == EE_OK) {
-        rc = ee_store_has_trigger(&k->statements, schema, &t->has_trigger, err);
+        rc = ee_store_has_foreign(&k->statements, schema, &t->has_foreign, err);
     }
     if (rc == EE_OK) {
         (void)sqlite3_snprintf(sizeof t->schema, t->schema, "%s", schema);

@@ -158,8 +158,8 @@ int ee_subject_make(struct ee_keys *k, struct ee_key_entry *parent,
             return EE_MISUSE; /* the error is filled */
         }
     }
-    if (rc == EE_OK && k->subjects.has_trigger) {
-        rc = ee_keys_refuse_trigger(parent->schema, err);
+    if (rc == EE_OK && k->subjects.has_foreign) {
+        rc = ee_keys_refuse_foreign(parent->schema, err);
     }
     if (rc == EE_OK) {
         rc = write_new(k, parent, out, err);

@@ -36,27 +36,29 @@ static int prepare_write(struct ee_keys *k, struct ee_write *w,
     return rc;
 }
 
-int ee_keys_refuse_trigger(const char *schema, struct ee_error *err)
+int ee_keys_refuse_foreign(const char *schema, struct ee_error *err)
 {
     return ee_fail(err, EE_CONFIG,
                    "%s has a trigger on a key table, in the file or a TEMP "
-                   "one, or its schema cannot be read here (an authorizer "
-                   "hides it, or this is part of CREATE TABLE ... AS): keys "
-                   "are not changed then; DROP the trigger, or run this in a "
+                   "one, or an index that the extension has not made, or its "
+                   "schema cannot be read here (an authorizer hides it, or "
+                   "this is part of CREATE TABLE ... AS): keys are not changed "
+                   "then; DROP the trigger or the index, or run this in a "
                    "SELECT of its own",
                    schema);
 }
 
 /* A trigger in the file may be anybody's: it could undo what is written, or
- * keep a copy of a wrap that is to be destroyed. So could a TEMP one. */
-static int refuse_triggers(struct ee_keys *k, const char *schema,
-                           struct ee_error *err)
+ * keep a copy of a wrap that is to be destroyed. So could a TEMP one. An index
+ * that lacks rows would keep them from being found. */
+static int refuse_foreign(struct ee_keys *k, const char *schema,
+                          struct ee_error *err)
 {
     bool yes = false;
-    int rc = ee_store_has_trigger(&k->statements, schema, &yes, err);
+    int rc = ee_store_has_foreign(&k->statements, schema, &yes, err);
 
     if (rc == EE_OK && yes) {
-        rc = ee_keys_refuse_trigger(schema, err);
+        rc = ee_keys_refuse_foreign(schema, err);
     }
     return rc;
 }
@@ -190,7 +192,7 @@ void ee_write_undo(struct ee_keys *k, struct ee_write *w)
 int ee_keys_begin(struct ee_keys *k, const char *schema, struct ee_write *w,
                   struct ee_error *err)
 {
-    int rc = refuse_triggers(k, schema, err);
+    int rc = refuse_foreign(k, schema, err);
 
     if (rc == EE_OK) {
         rc = ee_write_begin(k, w, err);
@@ -223,7 +225,7 @@ int ee_keys_end(struct ee_keys *k, struct ee_write *w, int rc,
                 struct ee_error *err)
 {
     if (rc == EE_OK) { /* there may be one from before the lock was taken */
-        rc = refuse_triggers(k, w->schema, err);
+        rc = refuse_foreign(k, w->schema, err);
     }
     ee_keys_changed(k);
     if (rc == EE_OK) {

@@ -2,6 +2,7 @@
 """Seal-only versions: their states and end, and the state of the name's own
 key, which stands above them."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -259,6 +260,31 @@ class Own(SealOnly):
                           self.blob, 7)
         self.assertEqual(CANARY, self.open(self.reader(), self.blob, 7))
 
+    def test_a_refused_seal_of_a_pinned_key_that_was_removed_is_audited(self):
+        conn = self.server()
+        self.config(conn, "pin", self.pin())
+        self.config(conn, "audit", self.file("audit.log"))
+        self.edit("DELETE FROM envelope_key",
+                  "DELETE FROM envelope_key_manifest")
+        self.refuses("the setting pin names it", conn, INSERT, "x")
+        with open(self.file("audit.log"), encoding="utf-8") as log:
+            last = json.loads(log.readlines()[-1])
+        self.assertEqual(("denied", "seal", "pii"),
+                         (last["event"], last["operation"], last["key"]))
+
+    def test_one_schema_that_cannot_be_loaded_keeps_no_other_from_it(self):
+        path = self.file("b.db")
+        self.one(self.connect(path),
+                 "SELECT envelope_key_create('pii', 'keyring:b.keyring')")
+        other = self.seal(self.warm(path=path))
+        os.unlink(self.file("b.keyring"))
+        conn = self.reader()
+        conn.execute("ATTACH ? AS b", (path,))
+        self.one(self.office, SET_STATE, "pii", "disabled")
+        self.edit("UPDATE envelope_key SET state = 'active'")
+        self.assertEqual(CANARY, self.open(conn, other))
+        self.refuses_open("altered", conn, self.blob, 7)
+
     def test_an_own_key_that_cannot_be_loaded(self):
         pin = self.pin()
         os.rename(self.file("app.db.keyring"), self.file("away"))
@@ -305,6 +331,16 @@ class Planted(SealOnly):
                              " CAST(name AS BLOB)").connection.commit()
         self.refuses_open("envelope_seal_only was altered", self.office,
                           self.blob, 7)
+        self.destroyed()
+
+    def test_an_index_that_lacks_rows(self):
+        self.plain().execute("CREATE INDEX evil ON envelope_seal_only(key_id)"
+                             " WHERE 0").connection.commit()
+        for sql, args in ((SET_STATE, ("pii", "disabled")),
+                          (SET_STATE, (self.blob[KEY_ID].hex(), "disabled"))):
+            self.refuses("DROP the trigger or the index", self.office, sql,
+                         *args)
+        self.plain().execute("DROP INDEX evil").connection.commit()
         self.destroyed()
 
 
