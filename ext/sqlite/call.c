@@ -19,16 +19,17 @@
 /* More call sites than a statement has, as a rule. */
 #define REMEMBERED_MAX 16
 
-struct execution {
+struct ee_execution {
     struct ee_keys *keys;
     uint64_t moment;
     unsigned remembered; /* constant arguments */
+    bool schema_seen;
 };
 
 /* SQLite calls it when the execution ends, or at once when it has no memory. */
 static void end_execution(void *arg)
 {
-    struct execution *kept = arg;
+    struct ee_execution *kept = arg;
 
     ee_keys_end_execution(kept->keys);
     sqlite3_free(kept);
@@ -40,30 +41,47 @@ static uint64_t begin_execution(const struct ee_call *call)
 {
     struct ee_keys *keys = &call->conn->keys;
     const uint64_t now = ee_keys_begin_execution(keys);
-    struct execution *kept = sqlite3_malloc64(sizeof *kept);
+    struct ee_execution *kept = sqlite3_malloc64(sizeof *kept);
 
     keys->untracked = true;
     if (kept == NULL) {
         ee_keys_end_execution(keys);
         return now;
     }
-    *kept = (struct execution){.keys = keys, .moment = now};
+    *kept = (struct ee_execution){
+        .keys = keys, .moment = now, .schema_seen = call->schema_seen};
     sqlite3_set_auxdata(call->ctx, STATEMENT_SLOT, kept, end_execution);
     keys->untracked = sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT) == NULL;
     return now;
 }
 
+bool ee_call_schema_seen(struct ee_call *call)
+{
+    call->execution = sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
+    return call->execution != NULL && call->execution->schema_seen;
+}
+
+void ee_call_see_schema(struct ee_call *call)
+{
+    call->schema_seen = true;
+    if (call->execution != NULL) { /* begun by one that the schema may call */
+        call->execution->schema_seen = true;
+    }
+}
+
 uint64_t ee_call_moment(const struct ee_call *call)
 {
-    const struct execution *kept =
-        sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
+    const struct ee_execution *kept =
+        call->execution != NULL
+            ? call->execution
+            : sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
 
     return kept != NULL ? kept->moment : begin_execution(call);
 }
 
 bool ee_call_may_remember(const struct ee_call *call)
 {
-    struct execution *kept = sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
+    struct ee_execution *kept = sqlite3_get_auxdata(call->ctx, STATEMENT_SLOT);
 
     return kept != NULL && kept->remembered++ < REMEMBERED_MAX;
 }

@@ -13,7 +13,13 @@ struct ee_call {
     const char *function; /* for messages */
     struct ee_conn *conn;
     bool utf16;
+    struct ee_execution *execution; /* as the call found it, or NULL */
+    bool schema_seen; /* ee_call_see_schema(), before there is an execution */
 };
+
+/* Was the schema looked at in this execution (sqlite/planted.h)? */
+bool ee_call_schema_seen(struct ee_call *call);
+void ee_call_see_schema(struct ee_call *call);
 
 /* The moment of the running statement execution (keys/keys.h). */
 uint64_t ee_call_moment(const struct ee_call *call);

@@ -14,10 +14,25 @@ SQLITE_EXTENSION_INIT1
 #include "sqlite/call.h"
 #include "sqlite/encoding.h"
 #include "sqlite/functions.h"
+#include "sqlite/planted.h"
 #include "sqlite/settings.h"
 
 #define OLDEST_SQLITE                                                          \
     3037000 /* sqlite3_txn_state() is 3.34, ALTER rules 3.35 */
+
+const struct ee_function *const ee_families[] = {ee_value_functions,
+                                                 ee_index_functions,
+                                                 ee_info_functions,
+                                                 ee_key_functions,
+                                                 ee_life_functions,
+                                                 ee_cmk_functions,
+                                                 ee_trust_functions,
+                                                 ee_drop_functions,
+                                                 ee_config_functions,
+                                                 ee_portable_functions,
+                                                 ee_policy_functions,
+                                                 ee_provider_functions,
+                                                 NULL};
 
 static bool wants_check(const struct ee_binding *b)
 {
@@ -50,14 +65,36 @@ static int refuse_nested(struct ee_error *err)
                    "key tables; call it afterwards");
 }
 
-static int run(const struct ee_binding *binding, const struct ee_call *call,
-               int argc, sqlite3_value **argv, struct ee_error *err)
+/* Where SQLITE_DIRECTONLY has a gap. */
+static int check_schema(struct ee_call *call, struct ee_error *err)
+{
+    const int rc = ee_planted_look(call->conn, err);
+
+    if (rc == EE_OK) {
+        ee_call_see_schema(call);
+    }
+    return rc == EE_TAMPERED
+               ? ee_audit_denied(&call->conn->keys.audit, ee_call_moment(call),
+                                 "verify", NULL, NULL, rc, err)
+               : rc;
+}
+
+static int run(const struct ee_binding *binding, struct ee_call *call, int argc,
+               sqlite3_value **argv, struct ee_error *err)
 {
     const unsigned missing =
         ee_privilege_missing(binding->function->needs, binding->conn->dropped);
 
     if (missing != 0) {
         return refuse_privilege(call, missing, err);
+    }
+    if (ee_function_is_direct(binding->function, binding->conn->entry) &&
+        !ee_call_schema_seen(call)) {
+        const int rc = check_schema(call, err);
+
+        if (rc != EE_OK) {
+            return rc;
+        }
     }
     if (wants_check(binding)) {
         const int rc = ee_encoding_check(binding->conn, err);
@@ -73,10 +110,10 @@ static int run(const struct ee_binding *binding, const struct ee_call *call,
 static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const struct ee_binding *binding = sqlite3_user_data(ctx);
-    const struct ee_call call = {.ctx = ctx,
-                                 .function = binding->function->name,
-                                 .conn = binding->conn,
-                                 .utf16 = binding->utf16};
+    struct ee_call call = {.ctx = ctx,
+                           .function = binding->function->name,
+                           .conn = binding->conn,
+                           .utf16 = binding->utf16};
     struct ee_error err;
     int rc = EE_OK;
 
@@ -96,10 +133,9 @@ static void call_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 static int register_one(struct ee_conn *conn, const struct ee_function *f,
                         enum ee_entry entry, bool utf16)
 {
-    const bool in_schema =
-        entry == EE_ENTRY_SCHEMA && (f->needs & EE_IN_SCHEMA) != 0;
+    const bool direct = ee_function_is_direct(f, entry);
     const int flags =
-        f->flags & ~EE_READS_NOTHING & ~(in_schema ? SQLITE_DIRECTONLY : 0);
+        f->flags & ~EE_READS_NOTHING & ~(direct ? 0 : SQLITE_DIRECTONLY);
     struct ee_binding *binding = ee_binding_new(conn, f, utf16);
 
     if (binding == NULL) {
@@ -128,12 +164,6 @@ static int register_family(struct ee_conn *conn, const struct ee_function *f,
 
 static int register_all(struct ee_conn *conn, enum ee_entry entry)
 {
-    static const struct ee_function *const families[] = {
-        ee_value_functions,    ee_index_functions,  ee_info_functions,
-        ee_key_functions,      ee_life_functions,   ee_cmk_functions,
-        ee_trust_functions,    ee_drop_functions,   ee_config_functions,
-        ee_portable_functions, ee_policy_functions, ee_provider_functions,
-    };
     int rc = ee_register_keys_table(conn);
 
     if (rc == SQLITE_OK) {
@@ -142,9 +172,8 @@ static int register_all(struct ee_conn *conn, enum ee_entry entry)
     if (rc == SQLITE_OK) {
         rc = ee_register_stats_tables(conn);
     }
-    for (size_t i = 0;
-         rc == SQLITE_OK && i < sizeof families / sizeof families[0]; i++) {
-        rc = register_family(conn, families[i], entry);
+    for (size_t i = 0; rc == SQLITE_OK && ee_families[i] != NULL; i++) {
+        rc = register_family(conn, ee_families[i], entry);
     }
     return rc;
 }

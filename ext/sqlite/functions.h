@@ -26,6 +26,17 @@ struct ee_function {
     unsigned needs; /* bits of privilege.h */
 };
 
+/* Is it one that the schema of a file must not call? */
+static inline bool ee_function_is_direct(const struct ee_function *f,
+                                         enum ee_entry entry)
+{
+    return (f->flags & SQLITE_DIRECTONLY) != 0 &&
+           (entry != EE_ENTRY_SCHEMA || (f->needs & EE_IN_SCHEMA) == 0);
+}
+
+/* All of them; NULL at the end. entry.c */
+extern const struct ee_function *const ee_families[];
+
 /* Each ends with a NULL name. */
 extern const struct ee_function ee_value_functions[];    /* fn_value.c */
 extern const struct ee_function ee_index_functions[];    /* fn_index.c */

@@ -76,7 +76,7 @@ SELECT envelope_config('provider_in_transaction', 'refuse');
 -- => refuse
 BEGIN IMMEDIATE;
 INSERT INTO t VALUES(2, envelope_seal('y', 'pii'));
--- => Error: envelope_seal: key pii version 1 is not available: a key provider is not called inside a write transaction (provider_in_transaction is 'refuse'): SELECT envelope_key_open(…) before BEGIN
+-- => Error: envelope_seal: key pii version 1 is not available: a key provider is not called inside a write transaction (provider_in_transaction is 'refuse'): SELECT envelope_key_open(…) before BEGIN, or for a seal-only version envelope_open() of one value
 ROLLBACK;
 SELECT envelope_key_open('pii');
 -- => <16 hex digits>

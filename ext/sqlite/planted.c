@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * planted.c: looks for calls of our functions in the CHECKs of stored tables.
+ *
+ * It is a search for words. CHECK is one, and cannot be quoted; a function's
+ * name can, but not escaped. So no call is missed, and a table that has both
+ * words otherwise, in a comment say, is refused, too.
+ */
+#include "sqlite/planted.h"
+
+#include "sqlite/functions.h"
+
+#include <string.h>
+
+static const char doing[] = "look at the schema";
+
+/* ?1: 0 to have SQLite find out only whether its schema is the same one. */
+static const char rows[] =
+    "SELECT sql, type FROM \"%w\".sqlite_schema WHERE ?1";
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '_' || c == '$' ||
+           (unsigned char)c >= 0x80;
+}
+
+/* The next word; NULL: there is none. *end: behind it */
+static const char *next_word(const char *p, const char **end)
+{
+    while (*p != '\0' && !is_letter(*p)) {
+        p++;
+    }
+    *end = p;
+    while (is_letter(**end)) {
+        (*end)++;
+    }
+    return *end > p ? p : NULL;
+}
+
+static bool is_word(const char *word, size_t n, const char *what)
+{
+    return sqlite3_strnicmp(word, what, (int)n) == 0 && what[n] == '\0';
+}
+
+/* The function, if it must not be called there. NULL: none. */
+static const struct ee_function *find_function(const char *word, size_t n,
+                                               enum ee_entry entry)
+{
+    static const char prefix[] = "envelope_";
+
+    if (n < sizeof prefix ||
+        sqlite3_strnicmp(word, prefix, (int)sizeof prefix - 1) != 0) {
+        return NULL;
+    }
+    for (size_t i = 0; ee_families[i] != NULL; i++) {
+        for (const struct ee_function *f = ee_families[i]; f->name != NULL;
+             f++) {
+            if (ee_function_is_direct(f, entry) && is_word(word, n, f->name)) {
+                return f;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* These have no CHECK, and SQLite refuses our functions in them. It goes by the
+ * text, not by the column `type`, which is anybody's. */
+static bool is_no_table(const char *sql)
+{
+    return sqlite3_strnicmp(sql, "CREATE VIEW ", 12) == 0 ||
+           sqlite3_strnicmp(sql, "CREATE TRIGGER ", 15) == 0;
+}
+
+static const struct ee_function *find_call(const char *sql, enum ee_entry entry)
+{
+    const struct ee_function *found = NULL;
+    const char *end = sql;
+    const char *word = NULL;
+    bool check = false;
+
+    if (is_no_table(sql)) {
+        return NULL;
+    }
+    while ((word = next_word(end, &end)) != NULL) {
+        const size_t n = (size_t)(end - word);
+
+        check = check || is_word(word, n, "check");
+        found = found != NULL ? found : find_function(word, n, entry);
+    }
+    return check ? found : NULL;
+}
+
+static int refuse(const char *schema, const struct ee_function *f,
+                  struct ee_error *err)
+{
+    return ee_fail(err, EE_TAMPERED,
+                   "a table of %s has a CHECK and the name %s in its "
+                   "definition: whoever wrote that could use your keys, so no "
+                   "function that needs them is called; to look at it: SELECT "
+                   "sql FROM %s.sqlite_schema WHERE sql LIKE '%%%s%%'",
+                   schema, f->name, schema, f->name);
+}
+
+/* What an authorizer ignores is NULL. So is an index's text, and all of the one
+ * row that CREATE TABLE ... AS has not written yet. */
+static bool is_hidden(const char *sql, const char *type, int *empty)
+{
+    if (sql == NULL && type == NULL) {
+        return ++*empty > 1;
+    }
+    return type == NULL || (sql == NULL && strcmp(type, "index") != 0);
+}
+
+static int check_row(sqlite3_stmt *stmt, const char *schema,
+                     enum ee_entry entry, int *empty, struct ee_error *err)
+{
+    const char *sql = (const char *)sqlite3_column_text(stmt, 0);
+    const char *type = (const char *)sqlite3_column_text(stmt, 1);
+    const struct ee_function *f = sql != NULL ? find_call(sql, entry) : NULL;
+
+    if (f != NULL) {
+        return refuse(schema, f, err);
+    }
+    if (is_hidden(sql, type, empty)) {
+        return ee_fail(err, EE_CONFIG,
+                       "the schema of %s cannot be read here: an authorizer of "
+                       "this connection hides it, or there is no memory",
+                       schema);
+    }
+    return EE_OK;
+}
+
+static int check_rows(struct ee_conn *conn, sqlite3_stmt *stmt,
+                      const char *schema, struct ee_error *err)
+{
+    int empty = 0;
+    int step = SQLITE_DONE;
+    int rc = EE_OK;
+
+    (void)sqlite3_reset(stmt);
+    (void)sqlite3_bind_int(stmt, 1, 1);
+    while (rc == EE_OK && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        rc = check_row(stmt, schema, conn->entry, &empty, err);
+    }
+    return rc == EE_OK && step != SQLITE_DONE
+               ? ee_sql_fail(conn->db, step, doing, err)
+               : rc;
+}
+
+/* Has SQLite read the schema anew? Then it has compiled this anew, too. */
+static bool has_moved(sqlite3_stmt *stmt, bool is_new)
+{
+    const int times =
+        sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_REPREPARE, true);
+
+    return is_new || times > 0;
+}
+
+static int look_at(void *arg, const char *schema, struct ee_error *err)
+{
+    struct ee_conn *conn = arg;
+    struct ee_statements *s = &conn->keys.statements;
+    sqlite3_stmt *stmt = NULL;
+    bool is_new = false;
+    int step = SQLITE_DONE;
+    int rc = EE_OK;
+
+    if (sqlite3_txn_state(conn->db, schema) <= SQLITE_TXN_NONE ||
+        sqlite3_stricmp(schema, "temp") == 0) {
+        return EE_KEY_UNKNOWN; /* go on */
+    }
+    rc = ee_statement_get(s, &stmt, rows, schema, doing, err);
+    if (rc != EE_OK) {
+        return rc;
+    }
+    is_new = sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_RUN, false) == 0;
+    (void)sqlite3_bind_int(stmt, 1, 0);
+    step = sqlite3_step(stmt);
+    rc = step == SQLITE_DONE ? EE_OK : ee_sql_fail(conn->db, step, doing, err);
+    if (rc == EE_OK && has_moved(stmt, is_new)) {
+        rc = check_rows(conn, stmt, schema, err);
+    }
+    ee_statement_put(s, stmt);
+    if (rc != EE_OK) { /* looked at again next time */
+        ee_statements_renew(s);
+    }
+    return rc == EE_OK ? EE_KEY_UNKNOWN : rc;
+}
+
+static int look_at_all(struct ee_conn *conn, struct ee_error *err)
+{
+#if SQLITE_VERSION_NUMBER >= 3039000
+    const char *schema = NULL;
+    int rc = EE_KEY_UNKNOWN;
+
+    if (sqlite3_libversion_number() >= 3039000) {
+        for (int i = 0; rc == EE_KEY_UNKNOWN &&
+                        (schema = sqlite3_db_name(conn->db, i)) != NULL;
+             i++) {
+            rc = look_at(conn, schema, err);
+        }
+        return rc;
+    }
+#endif
+    return ee_keys_each_schema(&conn->keys, look_at, conn, err);
+}
+
+int ee_planted_look(struct ee_conn *conn, struct ee_error *err)
+{
+    const int rc = look_at_all(conn, err);
+
+    return rc == EE_KEY_UNKNOWN ? EE_OK : rc;
+}
