@@ -10,6 +10,7 @@
 #include "awskit.h"
 #include "base/clock.h"
 #include "fault/inject.h"
+#include "fault/kms_answers.h"
 #include "fault/kms_server.h"
 #include "kms/aws_kms.h"
 #include "kms/heap.h"
@@ -26,78 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARN   "arn:aws:kms:eu-west-1:111122223333:"
-#define KEY   ARN "key/aaaabbbb-cccc-dddd-eeee-ffff00001111"
 #define VAULT "vault://vault.example/transit/keys/"
-#define A12   "QUFBQUFBQUFBQUFB"
-#define PLAIN "\"" A12 A12 A12 A12 A12 "QUFBQQ==\"" /* 64 times 'A' */
-#define WRAP  "vault:v1:AAAA"
-#define CREDENTIALS                                                            \
-    "\"AccessKeyId\":\"ASIA\",\"SecretAccessKey\":\"s\",\"Token\":\"t\","      \
-    "\"Expiration\":\"2036-01-02T04:04:05Z\"}"
-
-/* ---- both servers: the first line that fits answers ---- */
-
-struct rule {
-    const char *has;     /* in the request */
-    const char *has_too; /* NULL: nothing more */
-    int status;
-    const char *body;
-};
-
-static const struct rule rules[] = {
-    {"/auth/", NULL, 200,
-     "{\"auth\":{\"client_token\":\"s.new\",\"lease_duration\":60,"
-     "\"renewable\":true}}"},
-    {"/encrypt/", "batch_input", 200,
-     "{\"data\":{\"batch_results\":[{\"ciphertext\":\"" WRAP
-     "\",\"reference\":\"0\"},{\"ciphertext\":\"" WRAP
-     "\",\"reference\":\"1\"}]}}"},
-    {"/decrypt/", "batch_input", 200,
-     "{\"data\":{\"batch_results\":[{\"plaintext\":" PLAIN
-     "},{\"plaintext\":" PLAIN "}]}}"},
-    {"/decrypt/gone", NULL, 400, "{\"errors\":[\"encryption key not found\"]}"},
-    {"/encrypt/shut", NULL, 400, "{\"errors\":[\"version is too old\"]}"},
-    {"/encrypt/", NULL, 200, "{\"data\":{\"ciphertext\":\"" WRAP "\"}}"},
-    {"/decrypt/", NULL, 200, "{\"data\":{\"plaintext\":" PLAIN "}}"},
-    {"GET ", "/keys/new", 404, "{\"errors\":[]}"},
-    {"POST ", "/keys/", 200, "{}"},
-    {"/keys/", NULL, 200,
-     "{\"data\":{\"type\":\"aes256-gcm96\",\"latest_version\":3}}"},
-    {".Encrypt", "key/99", 400, "{\"__type\":\"DisabledException\"}"},
-    {".Encrypt", NULL, 200,
-     "{\"CiphertextBlob\":\"AAAA\",\"KeyId\":\"" KEY "\"}"},
-    {".ReEncrypt", NULL, 200,
-     "{\"CiphertextBlob\":\"AAAA\",\"KeyId\":\"" KEY "\",\"SourceKeyId\":\"" KEY
-     "\"}"},
-    {".Decrypt", NULL, 200, "{\"Plaintext\":" PLAIN ",\"KeyId\":\"" KEY "\"}"},
-    {".DescribeKey", NULL, 200,
-     "{\"KeyMetadata\":{\"Arn\":\"" KEY "\",\"KeyState\":\"Enabled\"}}"},
-    {".RotateKey", NULL, 200, "{\"KeyId\":\"" KEY "\"}"},
-    {"Action=Assume", NULL, 200,
-     "<R><Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>s"
-     "</SecretAccessKey><SessionToken>t</SessionToken>"
-     "<Expiration>2036-01-02T04:04:05Z</Expiration></Credentials></R>"},
-    {"latest/api/token", NULL, 200, "imds-token"},
-    {"security-credentials/role", NULL, 200,
-     "{\"Code\":\"Success\"," CREDENTIALS},
-    {"security-credentials/", NULL, 200, "role"},
-    {"/task", NULL, 200, "{" CREDENTIALS},
-};
-
-static int answer(const char *request, const char **body)
-{
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        const struct rule *r = &rules[i];
-
-        if (strstr(request, r->has) != NULL &&
-            (r->has_too == NULL || strstr(request, r->has_too) != NULL)) {
-            *body = r->body;
-            return r->status;
-        }
-    }
-    return 500;
-}
 
 /* ---- a network without one; its memory is the test's ---- */
 
@@ -128,7 +58,7 @@ static int exchange(void *arg, struct envelope_call *call,
         reply->status = 400;
         body = "{\"__type\":\"ThrottlingException\"}";
     } else {
-        reply->status = answer(text, &body);
+        reply->status = kms_answers(text, &body);
     }
     inject_pause();
     reply->body = strdup(body);
@@ -630,7 +560,7 @@ int main(int argc, char **argv)
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     aws_clean();
     (void)snprintf(ca, sizeof ca, "%s", aws_file("ca.pem", "", 0644, NULL));
-    server = kms_server_start(&port, ca, answer);
+    server = kms_server_start(&port, ca, kms_answers);
     (void)snprintf(vault_uri, sizeof vault_uri,
                    "vault://127.0.0.1:%d/transit/keys/app", port);
     for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {

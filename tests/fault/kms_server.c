@@ -5,6 +5,7 @@
 #include "fault/kms_server.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -113,7 +114,9 @@ static void accept_all(int listener, SSL_CTX *ctx, kms_answer *answer)
     for (;;) {
         const int fd = accept(listener, NULL, NULL);
         SSL *ssl = SSL_new(ctx);
+        const int yes = 1;
 
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         if (SSL_set_fd(ssl, fd) == 1 && SSL_accept(ssl) == 1) {
             serve(ssl, answer);
         }
