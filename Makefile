@@ -156,7 +156,16 @@ GEN_HDR   := $(patsubst sql/%.sql,$(GEN)/%_sql.h,$(wildcard sql/*.sql))
 UNIT_SRC  := $(sort $(wildcard tests/unit/*_*.c))
 HELP_SRC  := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 UNIT_SRC  := $(filter-out $(ABSENT),$(UNIT_SRC))
-FAULT_SRC := $(filter-out $(ABSENT),$(sort $(wildcard tests/fault/*.c)))
+# those with a header are linked into the programs for modules: inject.c into all
+FAULT_HELP := $(filter-out $(ABSENT),$(filter $(wildcard tests/fault/*.c), \
+               $(patsubst %.h,%.c,$(wildcard tests/fault/*.h))))
+FAULT_SRC := $(filter-out $(ABSENT) $(FAULT_HELP),$(sort $(wildcard tests/fault/*.c)))
+# what modules allocate by, which these programs make fail (tests/fault/inject.c)
+INJECTED  := malloc free ee_cell_new ee_cell_free ee_secret_pages_new \
+               ee_secret_pages_free
+kms_INJECTED    := curl_easy_init curl_multi_init curl_multi_add_handle curl_url \
+               curl_url_get curl_url_set curl_slist_append
+pkcs11_INJECTED := p11_kit_uri_new
 # applications that load the .so and link nothing of ours; files without
 # underscore are linked into all of them. big_* need gigabytes: check-big
 HOST_SRC  := $(sort $(wildcard tests/hosts/*_*.c))
@@ -190,7 +199,7 @@ OTHER_SO  := $(OTHER_SRC:%.c=$(OUT)/%.so)
 MODULE_SO := $(foreach m,$(MODULES),$(call module_so,$m))
 MODULE_OBJ := $(foreach m,$(MODULES),$(call module_obj,$m))
 HELP_OBJ  := $(HELP_SRC:%.c=$(OUT)/%.o)
-TEST_OBJ  := $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(HELP_SRC) $(FAULT_SRC) \
+TEST_OBJ  := $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(HELP_SRC) $(FAULT_SRC) $(FAULT_HELP) \
                $(HOST_SRC) $(HOST_HELP) $(TOOL_SRC) $(FUZZ_SRC) $(RACE_SRC) \
                $(BENCH_SRC) $(BENCH_HELP) $(BENCH_EXT) $(OTHER_SRC))
 OBJ       := $(SO_OBJ) $(CORE_OBJ) $(MODULE_OBJ) $(TEST_OBJ)
@@ -241,6 +250,11 @@ $(call of_module,$(1),$(TEST_OBJ)): private module_cflags = \
 
 $(call of_module,$(1),$(LINKED)): $(call module_obj,$(1))
 $(call of_module,$(1),$(LINKED)): private more_libs = $$(call module_libs,$(1))
+
+$(call of_module,$(1),$(FAULT)): $(OUT)/tests/fault/inject.o \
+    $(call of_module,$(1),$(FAULT_HELP:%.c=$(OUT)/%.o))
+$(call of_module,$(1),$(FAULT)): private more_libs = $$(call module_libs,$(1)) \
+    $(addprefix -Wl$(comma)--wrap=,$(INJECTED) $($(1)_INJECTED))
 endef
 $(foreach m,$(MODULES),$(eval $(call module_rules,$m)))
 
@@ -344,7 +358,7 @@ test: ## install what is missing, build, and run every test (TESTS=part)
 .PHONY: run-tests
 run-tests: $(SO) $(UNIT) $(HOST) $(TOOL) $(OTHER_SO) ## the same without the installing (VARIANT=name)
 	@$(RUN) $(RUN_FLAGS) $(UNIT) $(HOST) \
-	    $(patsubst %,--absent %,$(filter-out tests/fuzz/%,$(ABSENT)))
+	    $(patsubst %,--absent %,$(filter-out tests/fuzz/% tests/fault/%,$(ABSENT)))
 
 .PHONY: test-providers
 test-providers: ## install servers, build, and test the modules against them
@@ -404,7 +418,8 @@ run-race: $(RACE)
 
 .PHONY: check-oom
 check-oom: $(FAULT) ## make every allocation fail in turn (tests/fault)
-	@$(RUN) --timeout 2400 --no-python $(FAULT)
+	@$(RUN) --timeout 2400 --no-python $(FAULT) \
+	    $(patsubst %,--absent %,$(filter tests/fault/%_oom.c,$(ABSENT)))
 
 .PHONY: check-user
 check-user: $(SO) $(UNIT) $(HOST) $(TOOL) $(OTHER_SO) ## test as a user who is not root

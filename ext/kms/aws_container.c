@@ -84,22 +84,22 @@ static int ask(const struct ee_aws_client *client, struct envelope_call *call,
                struct ee_aws_credentials *out)
 {
     struct envelope_http_reply reply = {.size = sizeof reply};
-    bool good = false;
     int rc = ee_aws_local(client, call, "GET", url, header, LIMIT_MS, &reply);
 
     if (rc != ENVELOPE_OK) {
         return rc;
     }
-    good = reply.status == 200 &&
-           ee_aws_read_credentials(ee_bytes(reply.body, reply.body_bytes),
-                                   EE_AWS_METADATA, out);
+    rc = reply.status == 200
+             ? ee_aws_read_credentials(ee_bytes(reply.body, reply.body_bytes),
+                                       EE_AWS_METADATA, out)
+             : ENVELOPE_UNAVAILABLE;
     ee_aws_release(client, call, &reply);
-    if (!good) {
+    if (rc == ENVELOPE_UNAVAILABLE) {
         return ee_kms_fail(call, ENVELOPE_DENIED,
                            "the container's credential endpoint gave no "
                            "credentials: look at the role of the task or pod");
     }
-    return ENVELOPE_OK;
+    return rc;
 }
 
 int ee_aws_container(const struct ee_aws_client *client,

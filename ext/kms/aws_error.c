@@ -95,6 +95,14 @@ static const struct ee_aws_fault strange = {
     "no answer of AWS", ENVELOPE_UNAVAILABLE, EE_AWS_FAIL,
     "what answered is not AWS: check the endpoint and proxies"};
 
+static const struct ee_aws_fault no_memory = {
+    "an answer", ENVELOPE_NOMEM, EE_AWS_RETRY, "out of memory to read it"};
+
+const struct ee_aws_fault *ee_aws_no_memory(void)
+{
+    return &no_memory;
+}
+
 /* The name alone. */
 static struct ee_bytes bare(struct ee_bytes type)
 {

@@ -30,6 +30,9 @@ struct ee_aws_fault {
  * by the HTTP status. */
 const struct ee_aws_fault *ee_aws_fault(struct ee_bytes type, int status);
 
+/* Memory ran out before the error could be read. */
+const struct ee_aws_fault *ee_aws_no_memory(void);
+
 /* Fills call->message: "AWS KMS Decrypt: AccessDeniedException: ...". what
  * names the request. date is the server's (s since 1970; 0: none): where the
  * signature failed and the clocks differ by minutes, that is what is said. */

@@ -120,7 +120,6 @@ static int get_credentials(struct imds *m, struct ee_aws_credentials *out)
 {
     struct envelope_http_reply reply = {.size = sizeof reply};
     char path[sizeof WHERE + ROLE_MAX];
-    bool good = false;
     int rc = ENVELOPE_OK;
 
     (void)snprintf(path, sizeof path, "%s%s", WHERE, m->role);
@@ -128,17 +127,18 @@ static int get_credentials(struct imds *m, struct ee_aws_credentials *out)
     if (rc != ENVELOPE_OK) {
         return rc;
     }
-    good = reply.status == 200 &&
-           ee_aws_read_credentials(ee_bytes(reply.body, reply.body_bytes),
-                                   EE_AWS_METADATA, out);
+    rc = reply.status == 200
+             ? ee_aws_read_credentials(ee_bytes(reply.body, reply.body_bytes),
+                                       EE_AWS_METADATA, out)
+             : ENVELOPE_UNAVAILABLE;
     ee_aws_release(m->client, m->call, &reply);
-    if (!good) {
+    if (rc == ENVELOPE_UNAVAILABLE) {
         return ee_kms_fail(m->call, ENVELOPE_DENIED,
                            "the metadata service of this EC2 instance gave no "
                            "credentials of its role: look at the instance "
                            "profile");
     }
-    return ENVELOPE_OK;
+    return rc;
 }
 
 int ee_aws_imds(const struct ee_aws_client *client, struct envelope_call *call,

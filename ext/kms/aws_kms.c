@@ -52,7 +52,6 @@ static int describe_now(envelope_cmk *cmk, struct envelope_call *call,
 {
     struct ee_buffer body = {0};
     struct envelope_http_reply reply = {.size = sizeof reply};
-    bool good = false;
     int rc = ENVELOPE_NOMEM;
 
     if (ee_buffer_new(&body, EE_AWS_BODY_MAX)) {
@@ -60,10 +59,10 @@ static int describe_now(envelope_cmk *cmk, struct envelope_call *call,
         rc = ask(cmk, call, &describe_key, &body, &reply);
     }
     if (rc == ENVELOPE_OK) {
-        good =
+        rc =
             ee_aws_read_key(ee_bytes(reply.body, reply.body_bytes), arn, state);
+        rc = rc == ENVELOPE_UNAVAILABLE ? strange(call, &describe_key) : rc;
         ee_aws_release(&cmk->client, call, &reply);
-        rc = good ? ENVELOPE_OK : strange(call, &describe_key);
     }
     ee_buffer_free(&body);
     return rc;
@@ -128,12 +127,12 @@ static int take_wrapped(envelope_cmk *cmk, struct envelope_call *call,
                         struct envelope_http_reply *reply, uint8_t *wrapped,
                         size_t *wrapped_bytes)
 {
-    const bool good =
+    const int rc =
         ee_aws_read_wrapped(ee_bytes(reply->body, reply->body_bytes), cmk->key,
                             operation == &reencrypt, wrapped, wrapped_bytes);
 
     ee_aws_release(&cmk->client, call, reply);
-    return good ? ENVELOPE_OK : strange(call, operation);
+    return rc == ENVELOPE_UNAVAILABLE ? strange(call, operation) : rc;
 }
 
 static int wrap(envelope_cmk *cmk, struct envelope_call *call,

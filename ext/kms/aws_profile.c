@@ -75,6 +75,20 @@ static int from_keys(struct walk *w, const char *profile,
     return ENVELOPE_OK;
 }
 
+static int read_printed(struct walk *w, const char *profile,
+                        struct ee_bytes printed, struct ee_aws_credentials *out)
+{
+    const int rc = ee_aws_read_credentials(printed, EE_AWS_PROCESS, out);
+
+    return rc != ENVELOPE_UNAVAILABLE
+               ? rc
+               : ee_kms_fail(w->call, ENVELOPE_DENIED,
+                             "the credential_process of AWS profile %.64s did "
+                             "not print JSON with Version 1, AccessKeyId and "
+                             "SecretAccessKey",
+                             profile);
+}
+
 static int from_process(struct walk *w, const char *profile,
                         struct ee_aws_credentials *out, bool *found)
 {
@@ -93,13 +107,8 @@ static int from_process(struct walk *w, const char *profile,
     }
     rc = ee_aws_process_run(w->call, command, (uint8_t *)printed.text,
                             OUTPUT_MAX, &n);
-    if (rc == ENVELOPE_OK && !ee_aws_read_credentials(ee_bytes(printed.text, n),
-                                                      EE_AWS_PROCESS, out)) {
-        rc = ee_kms_fail(w->call, ENVELOPE_DENIED,
-                         "the credential_process of AWS profile %.64s did not "
-                         "print JSON with Version 1, AccessKeyId and "
-                         "SecretAccessKey",
-                         profile);
+    if (rc == ENVELOPE_OK) {
+        rc = read_printed(w, profile, ee_bytes(printed.text, n), out);
     }
     ee_buffer_free(&printed);
     return rc;

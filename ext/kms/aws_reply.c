@@ -22,7 +22,9 @@ ee_aws_fault_of(const struct envelope_http_reply *reply)
     json_t *json = NULL;
 
     if (type.n == 0) {
-        json = ee_json_read(body_of(reply));
+        if (ee_json_read(&json, body_of(reply)) != ENVELOPE_OK) {
+            return ee_aws_no_memory();
+        }
         if (!ee_json_string_of(json, "__type", &type)) {
             type = ee_aws_xml_code(body_of(reply));
         }
@@ -36,6 +38,12 @@ bool ee_aws_again(const struct envelope_http_reply *reply)
 {
     return reply->status != 200 &&
            ee_aws_fault_of(reply)->remedy == EE_AWS_RETRY;
+}
+
+/* read: what ee_json_read() gave. */
+static int judge(int read, bool good)
+{
+    return read == ENVELOPE_OK && !good ? ENVELOPE_UNAVAILABLE : read;
 }
 
 /* Is the member the ARN of this key? */
@@ -63,10 +71,11 @@ static bool is_symmetric(const json_t *json, const char *name)
             strncmp((const char *)text.p, word, text.n) == 0);
 }
 
-bool ee_aws_read_wrapped(struct ee_bytes text, const char *key, bool source,
-                         uint8_t *wrapped, size_t *wrapped_bytes)
+int ee_aws_read_wrapped(struct ee_bytes text, const char *key, bool source,
+                        uint8_t *wrapped, size_t *wrapped_bytes)
 {
-    json_t *json = ee_json_read(text);
+    json_t *json = NULL;
+    const int rc = ee_json_read(&json, text);
     struct ee_bytes blob = {NULL, 0};
     size_t n = 0;
     bool good = is_key(json, "KeyId", key) &&
@@ -80,21 +89,21 @@ bool ee_aws_read_wrapped(struct ee_bytes text, const char *key, bool source,
         *wrapped_bytes = n;
     }
     json_decref(json);
-    return good;
+    return judge(rc, good);
 }
 
 int ee_aws_read_payload(struct ee_bytes text, const char *key, uint8_t *payload)
 {
-    json_t *json = ee_json_read(text);
+    json_t *json = NULL;
+    int rc = ee_json_read(&json, text);
     struct ee_bytes plain = {NULL, 0};
-    int rc = ENVELOPE_UNAVAILABLE;
 
     ee_wipe(payload, ENVELOPE_PAYLOAD_BYTES);
-    if (is_key(json, "KeyId", key) &&
-        is_symmetric(json, "EncryptionAlgorithm") &&
-        ee_json_string_of(json, "Plaintext", &plain)) {
-        rc = ee_json_payload_of(json, "Plaintext", payload) ? ENVELOPE_OK
-                                                            : ENVELOPE_CORRUPT;
+    rc = judge(rc, is_key(json, "KeyId", key) &&
+                       is_symmetric(json, "EncryptionAlgorithm") &&
+                       ee_json_string_of(json, "Plaintext", &plain));
+    if (rc == ENVELOPE_OK && !ee_json_payload_of(json, "Plaintext", payload)) {
+        rc = ENVELOPE_CORRUPT;
     }
     json_decref(json);
     return rc;
@@ -130,9 +139,10 @@ static bool read_state(const json_t *json, int *state)
     return true;
 }
 
-bool ee_aws_read_key(struct ee_bytes text, char *arn, int *state)
+int ee_aws_read_key(struct ee_bytes text, char *arn, int *state)
 {
-    json_t *json = ee_json_read(text);
+    json_t *json = NULL;
+    const int rc = ee_json_read(&json, text);
     const json_t *key = json_object_get(json, "KeyMetadata");
     struct ee_bytes found = {NULL, 0};
     struct ee_aws_arn parsed;
@@ -147,7 +157,7 @@ bool ee_aws_read_key(struct ee_bytes text, char *arn, int *state)
         *state = now;
     }
     json_decref(json);
-    return good;
+    return judge(rc, good);
 }
 
 /* The metadata service has a "Code", the container's endpoint none. */
@@ -162,11 +172,12 @@ static bool is_success(const json_t *json)
             strncmp((const char *)text.p, word, text.n) == 0);
 }
 
-bool ee_aws_read_credentials(struct ee_bytes text, enum ee_aws_issuer issuer,
-                             struct ee_aws_credentials *out)
+int ee_aws_read_credentials(struct ee_bytes text, enum ee_aws_issuer issuer,
+                            struct ee_aws_credentials *out)
 {
     const bool process = issuer == EE_AWS_PROCESS;
-    json_t *json = ee_json_read(text);
+    json_t *json = NULL;
+    const int rc = ee_json_read(&json, text);
     struct ee_aws_parts parts = {0};
     int64_t version = 0;
     bool good = ee_json_string_of(json, "AccessKeyId", &parts.key_id) &&
@@ -184,5 +195,5 @@ bool ee_aws_read_credentials(struct ee_bytes text, enum ee_aws_issuer issuer,
     }
     good = good && ee_aws_credentials_set(out, &parts);
     json_decref(json);
-    return good;
+    return judge(rc, good);
 }

@@ -3,8 +3,9 @@
  * aws_reply.h: what AWS answers, read within bounds. No network; the JSON is
  * read by kms/json.h, so ee_kms_libraries() must have been called.
  *
- * Each function gives false for anything but what the request must bring, and
- * leaves nothing of it.
+ * Each function that reads gives ENVELOPE_OK, ENVELOPE_UNAVAILABLE for anything
+ * but what the request must bring, of which it leaves nothing, and
+ * ENVELOPE_NOMEM.
  */
 #ifndef EE_KMS_AWS_REPLY_H
 #define EE_KMS_AWS_REPLY_H
@@ -25,23 +26,22 @@ bool ee_aws_again(const struct envelope_http_reply *reply);
 
 /* Of Encrypt, and of ReEncrypt, whose SourceKeyId is checked too when source
  * is true. key: the ARN that was asked; KeyId must be it. */
-bool ee_aws_read_wrapped(struct ee_bytes text, const char *key, bool source,
-                         uint8_t *wrapped, size_t *wrapped_bytes);
+int ee_aws_read_wrapped(struct ee_bytes text, const char *key, bool source,
+                        uint8_t *wrapped, size_t *wrapped_bytes) EE_CHECKED;
 
-/* Of Decrypt. ENVELOPE_OK: payload has ENVELOPE_PAYLOAD_BYTES.
- * ENVELOPE_CORRUPT: it decrypts to something else. ENVELOPE_UNAVAILABLE: that
- * is no reply to Decrypt under this key. payload is zero on failure. */
+/* Of Decrypt under this key: ENVELOPE_PAYLOAD_BYTES, zero on failure.
+ * ENVELOPE_CORRUPT: it decrypts to something else. */
 int ee_aws_read_payload(struct ee_bytes text, const char *key,
-                        uint8_t *payload);
+                        uint8_t *payload) EE_CHECKED;
 
 /* Of DescribeKey: the key's ARN (EE_AWS_ARN_MAX bytes) and state. */
-bool ee_aws_read_key(struct ee_bytes text, char *arn, int *state);
+int ee_aws_read_key(struct ee_bytes text, char *arn, int *state) EE_CHECKED;
 
 /* Who answers with credentials: the metadata of an instance or container, or a
  * credential_process. Each has its own JSON. */
 enum ee_aws_issuer { EE_AWS_METADATA, EE_AWS_PROCESS };
 
-bool ee_aws_read_credentials(struct ee_bytes text, enum ee_aws_issuer issuer,
-                             struct ee_aws_credentials *out);
+int ee_aws_read_credentials(struct ee_bytes text, enum ee_aws_issuer issuer,
+                            struct ee_aws_credentials *out) EE_CHECKED;
 
 #endif

@@ -19,6 +19,7 @@ struct ee_exchange {
     CURL *easy;
     struct curl_slist *headers;
     size_t header_bytes;
+    unsigned long heap_failures; /* before it began */
     bool too_large;
 };
 

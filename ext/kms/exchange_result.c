@@ -7,6 +7,7 @@
 #include "kms/exchange.h"
 
 #include "kms/fail.h"
+#include "kms/heap.h"
 
 #include <stdlib.h>
 
@@ -89,7 +90,8 @@ int ee_exchange_result(struct ee_exchange *x, CURLcode code)
     if (code == CURLE_OK) {
         return ENVELOPE_OK;
     }
-    if (code == CURLE_OUT_OF_MEMORY) {
+    if (code == CURLE_OUT_OF_MEMORY ||
+        ee_kms_heap_failures() != x->heap_failures) {
         return ee_kms_fail(x->call, ENVELOPE_NOMEM, "out of memory");
     }
     if (code == CURLE_PEER_FAILED_VERIFICATION) {

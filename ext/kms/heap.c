@@ -16,18 +16,22 @@
 #include <jansson.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_ulong failures;
 static CURLcode curl_ready = CURLE_FAILED_INIT;
 
 static void *plain_new(size_t n)
 {
-    if (n == 0) {
-        n = 1;
+    void *p = malloc(n > 0 ? n : 1); /* lint: malloc, the module's one heap */
+
+    if (p == NULL) {
+        failures++;
     }
-    return malloc(n); /* lint: malloc, the one heap of the module */
+    return p;
 }
 
 void *ee_kms_new(size_t n)
@@ -38,6 +42,11 @@ void *ee_kms_new(size_t n)
         memset(p, 0, n);
     }
     return p;
+}
+
+unsigned long ee_kms_heap_failures(void)
+{
+    return failures;
 }
 
 void ee_kms_free(void *p)

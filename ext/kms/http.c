@@ -38,6 +38,14 @@ static bool interrupted(const struct envelope_call *call)
     return call->interrupted != NULL && call->interrupted(call->arg) != 0;
 }
 
+static bool make_multi(struct ee_http *http)
+{
+    http->multi = curl_multi_init();
+    return http->multi != NULL &&
+           curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
+               CURLM_OK;
+}
+
 static int last_result(CURLM *multi, struct ee_exchange *x)
 {
     int left = 0;
@@ -97,6 +105,9 @@ static int perform(struct ee_http *h, struct ee_exchange *x)
     if (set != CURLE_OK) {
         return ee_exchange_result(x, set);
     }
+    if (h->multi == NULL && !make_multi(h)) {
+        return ENVELOPE_NOMEM;
+    }
     ee_sigpipe_block(&pipe);
     if (curl_multi_add_handle(h->multi, x->easy) != CURLM_OK) {
         rc = ENVELOPE_NOMEM;
@@ -138,6 +149,7 @@ static int exchange(void *arg, struct envelope_call *call,
     if (rc != ENVELOPE_OK) {
         return rc;
     }
+    x.heap_failures = ee_kms_heap_failures();
     reply->body = ee_secret_pages_new(EE_HTTP_REPLY_MAX + 1);
     x.easy = curl_easy_init();
     rc =
@@ -149,15 +161,6 @@ static int exchange(void *arg, struct envelope_call *call,
         release(h, reply);
     }
     return rc;
-}
-
-/* Without it, each exchange says that memory ran out. */
-static bool make_multi(struct ee_http *http)
-{
-    http->multi = curl_multi_init();
-    return http->multi != NULL &&
-           curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS) ==
-               CURLM_OK;
 }
 
 int ee_http_open(struct ee_http **out, struct envelope_call *call,
@@ -212,8 +215,7 @@ static void free_multi(struct ee_http *http)
 
 void ee_http_hang_up(struct ee_http *http)
 {
-    free_multi(http);
-    (void)make_multi(http);
+    free_multi(http); /* the next exchange makes another */
 }
 
 void ee_http_close(struct ee_http *http)

@@ -7,6 +7,10 @@
 #include "base/base64.h"
 #include "base/secret.h"
 #include "envelope_provider.h"
+#include "kms/heap.h"
+
+/* The most that jansson takes to read n bytes, roughly. */
+#define NEEDED(n) (16 * (n) + 4096)
 
 /* What jansson leaves on the stack, at EE_JSON_DEPTH. */
 #define SPILL_BYTES 16384
@@ -37,20 +41,40 @@ static bool too_deep(struct ee_bytes text)
     return false;
 }
 
-json_t *ee_json_read(struct ee_bytes text)
+/* jansson 2.14 overruns its buffer for a token when that cannot grow
+ * (github.com/akheron/jansson/issues/362). So it is not begun with unless there
+ * is memory enough; only another thread could take it meanwhile. */
+static bool is_there(size_t n)
 {
+    void *p = ee_kms_new(n);
+
+    ee_kms_free(p);
+    return p != NULL;
+}
+
+int ee_json_read(json_t **out, struct ee_bytes text)
+{
+    const unsigned long failures = ee_kms_heap_failures();
     json_t *json = NULL;
 
+    *out = NULL;
     if (text.n == 0 || too_deep(text)) {
-        return NULL;
+        return ENVELOPE_OK;
+    }
+    if (!is_there(NEEDED(text.n))) {
+        return ENVELOPE_NOMEM;
     }
     json =
         json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+    if (json == NULL && ee_kms_heap_failures() != failures) {
+        return ENVELOPE_NOMEM;
+    }
     if (json != NULL && !json_is_object(json)) {
         json_decref(json);
-        return NULL;
+        json = NULL;
     }
-    return json;
+    *out = json;
+    return ENVELOPE_OK;
 }
 
 bool ee_json_string_of(const json_t *object, const char *name,

@@ -9,6 +9,7 @@
 #define EE_KMS_JSON_H
 
 #include "base/bytes.h"
+#include "base/status.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -17,8 +18,9 @@
 
 /* The object that text is, to be freed by json_decref(). NULL for anything
  * else, for a name that is there twice, NULs, invalid UTF-8, and deeper nesting
- * than EE_JSON_DEPTH. */
-json_t *ee_json_read(struct ee_bytes text);
+ * than EE_JSON_DEPTH. ENVELOPE_NOMEM, and NULL, when memory ran out; else
+ * ENVELOPE_OK. */
+int ee_json_read(json_t **out, struct ee_bytes text) EE_CHECKED;
 
 /* The member `name` of an object, if it is a string; borrowed. False when
  * object is NULL or no object, or it has no such string. */

@@ -77,9 +77,28 @@ static int check_url(struct envelope_call *call, const struct parts *p,
                        p->host);
 }
 
-static bool get(CURLU *url, CURLUPart what, unsigned flags, char **out)
+/* *rc becomes ENVELOPE_NOMEM when memory runs out: a part that could not be
+ * read is not one that is not there. */
+static bool get(int *rc, CURLU *url, CURLUPart what, unsigned flags, char **out)
 {
-    return curl_url_get(url, what, out, flags) == CURLUE_OK;
+    const CURLUcode code = curl_url_get(url, what, out, flags);
+
+    if (code == CURLUE_OUT_OF_MEMORY) {
+        *rc = ENVELOPE_NOMEM;
+    }
+    return code == CURLUE_OK;
+}
+
+static int take_url(CURLU *url, const char *text)
+{
+    switch (curl_url_set(url, CURLUPART_URL, text, 0)) {
+    case CURLUE_OK:
+        return ENVELOPE_OK;
+    case CURLUE_OUT_OF_MEMORY:
+        return ENVELOPE_NOMEM;
+    default:
+        return ENVELOPE_CONFIGURATION;
+    }
 }
 
 static int check_parts(struct envelope_call *call,
@@ -87,22 +106,25 @@ static int check_parts(struct envelope_call *call,
                        struct ee_http_peer *peer)
 {
     struct parts p = {0};
-    int rc = ENVELOPE_OK;
+    int rc = take_url(url, request->url);
+    const bool whole =
+        rc == ENVELOPE_OK && get(&rc, url, CURLUPART_SCHEME, 0, &p.scheme) &&
+        get(&rc, url, CURLUPART_HOST, 0, &p.host) &&
+        get(&rc, url, CURLUPART_PORT, CURLU_DEFAULT_PORT, &p.port);
 
-    if (curl_url_set(url, CURLUPART_URL, request->url, 0) != CURLUE_OK ||
-        !get(url, CURLUPART_SCHEME, 0, &p.scheme) ||
-        !get(url, CURLUPART_HOST, 0, &p.host) ||
-        !get(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, &p.port)) {
+    if (whole) {
+        (void)(get(&rc, url, CURLUPART_USER, 0, &p.unwanted) ||
+               get(&rc, url, CURLUPART_PASSWORD, 0, &p.unwanted) ||
+               get(&rc, url, CURLUPART_FRAGMENT, 0, &p.unwanted));
+        (void)snprintf(peer->shown, sizeof peer->shown, "%s:%s", p.host,
+                       p.port);
+    }
+    if (whole && rc == ENVELOPE_OK) {
+        rc = check_url(call, &p, request->flags);
+    } else if (rc != ENVELOPE_NOMEM) {
         rc = ee_kms_fail(call, ENVELOPE_CONFIGURATION,
                          "a setting gives a URL that is none: write "
                          "https://HOST:PORT");
-    } else {
-        (void)(get(url, CURLUPART_USER, 0, &p.unwanted) ||
-               get(url, CURLUPART_PASSWORD, 0, &p.unwanted) ||
-               get(url, CURLUPART_FRAGMENT, 0, &p.unwanted));
-        (void)snprintf(peer->shown, sizeof peer->shown, "%s:%s", p.host,
-                       p.port);
-        rc = check_url(call, &p, request->flags);
     }
     curl_free(p.scheme);
     curl_free(p.host);

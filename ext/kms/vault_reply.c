@@ -23,6 +23,16 @@ static int strange(struct envelope_call *call, const char *from)
                        from);
 }
 
+/* read: what ee_json_read() gave. */
+static int judge(struct envelope_call *call, const char *from, int read,
+                 bool ok)
+{
+    if (read != ENVELOPE_OK) {
+        return read;
+    }
+    return ok ? ENVELOPE_OK : strange(call, from);
+}
+
 static int no_payload(struct envelope_call *call)
 {
     return ee_kms_fail(call, ENVELOPE_CORRUPT,
@@ -45,25 +55,26 @@ static bool take_wrap(const json_t *object, uint8_t *wrapped, size_t *n)
 int ee_vault_reply_wrapped(struct envelope_call *call, struct ee_bytes body,
                            const char *from, uint8_t *wrapped, size_t *n)
 {
-    json_t *json = ee_json_read(body);
+    json_t *json = NULL;
+    const int read = ee_json_read(&json, body);
     const bool ok = take_wrap(json_object_get(json, "data"), wrapped, n);
 
     json_decref(json);
-    return ok ? ENVELOPE_OK : strange(call, from);
+    return judge(call, from, read, ok);
 }
 
 int ee_vault_reply_payload(struct envelope_call *call, struct ee_bytes body,
                            const char *from, uint8_t *payload)
 {
-    json_t *json = ee_json_read(body);
+    json_t *json = NULL;
+    const int read = ee_json_read(&json, body);
     const json_t *data = json_object_get(json, "data");
     struct ee_bytes text = {0};
     int rc = ENVELOPE_OK;
 
     ee_wipe(payload, ENVELOPE_PAYLOAD_BYTES);
-    if (!ee_json_string_of(data, "plaintext", &text)) {
-        rc = strange(call, from);
-    } else if (!ee_json_payload_of(data, "plaintext", payload)) {
+    rc = judge(call, from, read, ee_json_string_of(data, "plaintext", &text));
+    if (rc == ENVELOPE_OK && !ee_json_payload_of(data, "plaintext", payload)) {
         rc = no_payload(call);
     }
     json_decref(json);
@@ -98,7 +109,8 @@ int ee_vault_reply_wraps(struct envelope_call *call, struct ee_bytes body,
                          const char *from, struct envelope_item *items,
                          size_t count)
 {
-    json_t *json = ee_json_read(body);
+    json_t *json = NULL;
+    const int read = ee_json_read(&json, body);
     const json_t *results = results_of(json, count);
     bool ok = results != NULL;
 
@@ -107,15 +119,16 @@ int ee_vault_reply_wraps(struct envelope_call *call, struct ee_bytes body,
                        &items[i].wrapped_bytes);
     }
     json_decref(json);
-    return ok ? ENVELOPE_OK : strange(call, from);
+    return judge(call, from, read, ok);
 }
 
 int ee_vault_reply_payloads(struct envelope_call *call, struct ee_bytes body,
                             const char *from, uint8_t *payloads, size_t count)
 {
-    json_t *json = ee_json_read(body);
+    json_t *json = NULL;
+    const int read = ee_json_read(&json, body);
     const json_t *results = results_of(json, count);
-    int rc = results != NULL ? ENVELOPE_OK : strange(call, from);
+    int rc = judge(call, from, read, results != NULL);
 
     for (size_t i = 0; rc == ENVELOPE_OK && i < count; i++) {
         if (!ee_json_payload_of(result_of(results, i), "plaintext",
@@ -146,7 +159,8 @@ static bool is_type(struct ee_bytes text, size_t size)
 int ee_vault_reply_key(struct envelope_call *call, struct ee_bytes body,
                        const char *from, struct ee_vault_key *key)
 {
-    json_t *json = ee_json_read(body);
+    json_t *json = NULL;
+    const int read = ee_json_read(&json, body);
     const json_t *data = json_object_get(json, "data");
     struct ee_bytes type = {0};
     int64_t version = 0;
@@ -162,7 +176,7 @@ int ee_vault_reply_key(struct envelope_call *call, struct ee_bytes body,
         key->deleted = json_is_true(json_object_get(data, "soft_deleted"));
     }
     json_decref(json);
-    return ok ? ENVELOPE_OK : strange(call, from);
+    return judge(call, from, read, ok);
 }
 
 /* It becomes a header. */
@@ -179,7 +193,8 @@ static bool is_token(struct ee_bytes text)
 int ee_vault_reply_login(struct envelope_call *call, struct ee_bytes body,
                          const char *from, struct ee_vault_login *login)
 {
-    json_t *json = ee_json_read(body);
+    json_t *json = NULL;
+    const int read = ee_json_read(&json, body);
     const json_t *auth = json_object_get(json, "auth");
     struct ee_bytes token = {0};
     int64_t lease = 0;
@@ -194,5 +209,5 @@ int ee_vault_reply_login(struct envelope_call *call, struct ee_bytes body,
         login->renewable = json_is_true(json_object_get(auth, "renewable"));
     }
     json_decref(json);
-    return ok ? ENVELOPE_OK : strange(call, from);
+    return judge(call, from, read, ok);
 }

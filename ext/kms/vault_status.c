@@ -165,8 +165,10 @@ int ee_vault_reply_status(struct envelope_call *call, enum ee_vault_asked asked,
     if (reply->status == 200 || reply->status == 204) {
         return ENVELOPE_OK;
     }
-    json = ee_json_read(ee_bytes(reply->body, reply->body_bytes));
-    rc = with_body(call, asked, reply->status, json, from);
+    rc = ee_json_read(&json, ee_bytes(reply->body, reply->body_bytes));
+    if (rc == ENVELOPE_OK) {
+        rc = with_body(call, asked, reply->status, json, from);
+    }
     json_decref(json);
     return rc;
 }

@@ -26,7 +26,7 @@ static void wrapped(struct ee_bytes in, bool source)
     static uint8_t out[ENVELOPE_WRAPPED_MAX];
     size_t n = 0;
 
-    check(ee_aws_read_wrapped(in, KEY, source, out, &n)
+    check(ee_aws_read_wrapped(in, KEY, source, out, &n) == ENVELOPE_OK
               ? n > 0 && n <= EE_AWS_BLOB_MAX
               : n == 0);
 }
@@ -53,7 +53,7 @@ static void key(struct ee_bytes in)
     char arn[EE_AWS_ARN_MAX] = "";
     struct ee_aws_arn parsed;
 
-    if (ee_aws_read_key(in, arn, &state)) {
+    if (ee_aws_read_key(in, arn, &state) == ENVELOPE_OK) {
         check(ee_aws_arn_parse(&parsed, arn, strlen(arn)) && !parsed.alias);
     } else {
         check(arn[0] == '\0' && state == ENVELOPE_CMK_UNKNOWN);
@@ -74,7 +74,7 @@ static void credentials(struct ee_bytes in, enum ee_aws_issuer issuer)
     static struct ee_aws_credentials c;
 
     c.key_id[0] = '\0';
-    if (ee_aws_read_credentials(in, issuer, &c)) {
+    if (ee_aws_read_credentials(in, issuer, &c) == ENVELOPE_OK) {
         believed(&c);
     } else {
         check(c.key_id[0] == '\0');

@@ -14,7 +14,11 @@
 
 static json_t *read_text(const char *text)
 {
-    return ee_json_read(ee_bytes(text, strlen(text)));
+    json_t *json = NULL;
+
+    return ee_json_read(&json, ee_bytes(text, strlen(text))) == ENVELOPE_OK
+               ? json
+               : NULL;
 }
 
 static bool is_read(const char *text)
@@ -115,7 +119,9 @@ static bool payload_of(size_t n, uint8_t *out)
     ee_buffer_put(&b, "{\"p\":\"");
     ee_buffer_put_base64(&b, ee_bytes(bytes, n));
     ee_buffer_put(&b, "\"}");
-    json = ee_json_read(ee_bytes(b.text, b.w.used));
+    if (ee_json_read(&json, ee_bytes(b.text, b.w.used)) != ENVELOPE_OK) {
+        abort();
+    }
     memset(out, 0xAA, ENVELOPE_PAYLOAD_BYTES);
     was = ee_json_payload_of(json, "p", out);
     json_decref(json);
