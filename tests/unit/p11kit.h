@@ -31,12 +31,38 @@ void p11kit_write(const char *name, const char *text, unsigned mode);
 /* Makes an RSA pair on the token, by pkcs11-tool. */
 bool p11kit_rsa(const char *token, const char *label, const char *id, int bits);
 
+/* ---- faults ---- */
+
+/* as in tests/providers/pkcs11_faults.c */
+struct p11kit_faults {
+    char function[32];
+    unsigned long rv;
+    _Atomic int times;
+    unsigned long flags;
+    _Atomic int removed;
+    _Atomic int logins;
+    _Atomic int sessions;
+    int longer;
+    _Atomic int encrypts;
+    _Atomic int decrypts;
+    _Atomic int slow_ms;
+    char hang[32];
+    _Atomic int hanging;
+    _Atomic int inside;
+};
+extern struct p11kit_faults *p11kit_faults;
+
+/* Puts that module before SoftHSM. False when it is not built. */
+bool p11kit_load_faults(void);
+
 /* ---- calls ---- */
 
 /* What the next calls find: reset by p11kit_call(). */
 struct p11kit_user {
-    _Atomic int looks;     /* how often interrupted() was asked */
-    int interrupt_at;      /* interrupted at this look; 0: never */
+    _Atomic int looks;    /* how often interrupted() was asked */
+    int interrupt_at;     /* interrupted at this look; 0: never */
+    int64_t timeout_ms;   /* that a call has; 0: a minute */
+    int64_t interrupt_ms; /* interrupted from then on, by the clock; 0: never */
     int64_t clock_skew_ms; /* added to the clock from the first look on */
 };
 extern struct p11kit_user p11kit_user;
