@@ -19,8 +19,9 @@
 #include <unistd.h>
 
 #define LOOK_MS 20 /* an interrupt is to be seen within 100 */
-#define CLOSE_MS                                                               \
-    1000 /* what closing a session may take; nobody interrupts it */
+
+/* What closing a session may take: nobody can interrupt it. */
+#define CLOSE_MS 1000
 
 static void lock(struct ee_p11_worker *w)
 {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 const struct envelope_provider *p11kit_provider;
@@ -138,6 +139,45 @@ bool p11kit_load_faults(void)
     (void)setenv("EE_FAULTS_MODULE", p11kit_softhsm(), 1);
     (void)setenv("ENVELOPE_PKCS11_MODULE", path, 1);
     return p11kit_faults != NULL;
+}
+
+void p11kit_hang(const char *function)
+{
+    (void)snprintf(p11kit_faults->hang, sizeof p11kit_faults->hang, "%s",
+                   function);
+    p11kit_faults->hanging = 1;
+}
+
+bool p11kit_come_back(bool (*is_stuck)(void))
+{
+    const struct timespec moment = {.tv_nsec = 5000000};
+
+    p11kit_faults->hanging = 0;
+    for (int i = 0; i < 2000 && is_stuck(); i++) {
+        (void)nanosleep(&moment, NULL);
+    }
+    return !is_stuck() && p11kit_faults->inside == 0;
+}
+
+int64_t p11kit_within(int64_t ms)
+{
+    return scaled(100) < 5 ? 20 * ms : ms;
+}
+
+void p11kit_interrupt_soon(void)
+{
+    p11kit_user.interrupt_ms = ee_monotonic_ms() + 65;
+}
+
+void p11kit_calm(void)
+{
+    p11kit_user.timeout_ms = 0;
+    p11kit_user.interrupt_ms = 0;
+}
+
+void p11kit_child_ends(void)
+{
+    (void)execl("/bin/true", "true", (char *)NULL);
 }
 
 /* ---- calls ---- */

@@ -55,6 +55,24 @@ extern struct p11kit_faults *p11kit_faults;
 /* Puts that module before SoftHSM. False when it is not built. */
 bool p11kit_load_faults(void);
 
+/* The function does not come back, until p11kit_come_back(): true when no
+ * thread is in it any more, and none that was given up is left
+ * (ee_p11_is_stuck; this file is linked into programs without the module, too).
+ */
+void p11kit_hang(const char *function);
+bool p11kit_come_back(bool (*is_stuck)(void));
+
+/* Milliseconds that under a slow checker may be more. */
+int64_t p11kit_within(int64_t ms);
+
+/* The next calls are interrupted soon; the next have all the time again. */
+void p11kit_interrupt_soon(void);
+void p11kit_calm(void);
+
+/* Ends a child of fork() past memcheck, to which all that the parent's threads
+ * had is lost in a child. What it has to say, it has said. */
+void p11kit_child_ends(void);
+
 /* ---- calls ---- */
 
 /* What the next calls find: reset by p11kit_call(). */
