@@ -69,35 +69,32 @@ static int generate(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
 
 /* The token is logged in to, and has no such key. */
 static int make(P11KitUri *uri, const struct ee_p11_token *token,
-                CK_SESSION_HANDLE session, const struct envelope_call *call,
+                CK_SESSION_HANDLE session, struct ee_p11_job *job,
                 struct ee_error *err)
 {
     struct ee_bytes label = ee_p11_uri_attribute(uri, CKA_LABEL);
     struct ee_bytes id = ee_p11_uri_attribute(uri, CKA_ID);
-    struct ee_p11_settings settings;
     uint8_t new_id[NEW_ID_BYTES];
-    int rc = ee_p11_settings_read(&settings, err);
+    int rc = ee_p11_turn(job, err);
 
-    if (rc == EE_OK) {
-        rc = ee_p11_turn(call, err);
-    }
     if (rc != EE_OK) {
         return rc;
     }
     if (id.n == 0) {
-        rc = ee_p11_random(call, new_id, sizeof new_id, err);
+        rc = ee_p11_random(job, new_id, sizeof new_id, err);
         id = ee_bytes(new_id, sizeof new_id);
     }
-    return rc != EE_OK ? rc
-                       : generate(token, session, label, id, &settings, err);
+    return rc != EE_OK
+               ? rc
+               : generate(token, session, label, id, &job->settings, err);
 }
 
 static int check_new(P11KitUri *uri, const struct ee_p11_token *token,
-                     CK_SESSION_HANDLE session,
-                     const struct envelope_call *call, struct ee_error *err)
+                     CK_SESSION_HANDLE session, struct ee_p11_job *job,
+                     struct ee_error *err)
 {
     struct ee_p11_key key;
-    int rc = ee_p11_key_find(&key, uri, token, session, call, err);
+    int rc = ee_p11_key_find(&key, uri, token, session, job, err);
 
     if (rc == EE_KEY_UNKNOWN) {
         return EE_OK;
@@ -123,8 +120,7 @@ static int check_type(P11KitUri *uri, struct ee_error *err)
     return EE_OK;
 }
 
-int ee_p11_create(const char *uri, struct envelope_call *call,
-                  struct ee_error *err)
+int ee_p11_create(const char *uri, struct ee_p11_job *job, struct ee_error *err)
 {
     struct ee_p11_token token;
     CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
@@ -135,12 +131,12 @@ int ee_p11_create(const char *uri, struct envelope_call *call,
         rc = check_type(parsed, err);
     }
     if (rc == EE_OK) {
-        rc = ee_p11_session_open(&token, &session, parsed, CKF_RW_SESSION, call,
+        rc = ee_p11_session_open(&token, &session, parsed, CKF_RW_SESSION, job,
                                  err);
         if (rc == EE_OK) {
-            rc = check_new(parsed, &token, session, call, err);
+            rc = check_new(parsed, &token, session, job, err);
             if (rc == EE_OK) {
-                rc = make(parsed, &token, session, call, err);
+                rc = make(parsed, &token, session, job, err);
             }
             (void)token.f->C_CloseSession(session);
         }

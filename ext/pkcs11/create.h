@@ -6,11 +6,11 @@
 #define EE_PKCS11_CREATE_H
 
 #include "base/status.h"
-#include "envelope_provider.h"
+#include "pkcs11/job.h"
 
 /* AES of 256 bits that cannot leave the token, with the least rights that one
  * mechanism needs. EE_CONFIG: it exists, or the token cannot make keys. */
-int ee_p11_create(const char *uri, struct envelope_call *call,
+int ee_p11_create(const char *uri, struct ee_p11_job *job,
                   struct ee_error *err) EE_CHECKED;
 
 #endif

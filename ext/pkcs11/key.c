@@ -59,7 +59,7 @@ static int search(CK_OBJECT_HANDLE *handle, CK_ULONG *count, P11KitUri *uri,
 
 static int find_one(CK_OBJECT_HANDLE *handle, P11KitUri *uri,
                     const struct ee_p11_token *token, CK_SESSION_HANDLE session,
-                    const struct envelope_call *call, struct ee_error *err)
+                    struct ee_p11_job *job, struct ee_error *err)
 {
     static const CK_OBJECT_CLASS classes[] = {CKO_SECRET_KEY, CKO_PRIVATE_KEY};
     const struct ee_bytes type = ee_p11_uri_attribute(uri, CKA_CLASS);
@@ -73,7 +73,7 @@ static int find_one(CK_OBJECT_HANDLE *handle, P11KitUri *uri,
             memcmp(type.p, &classes[i], type.n) != 0) { /* lint: memcmp */
             continue;                                   /* on public bytes */
         }
-        rc = ee_p11_turn(call, err);
+        rc = ee_p11_turn(job, err);
         if (rc == EE_OK) {
             rc = search(handle, &count, uri, classes[i], token, session, err);
         }
@@ -170,13 +170,13 @@ static int ask_kind(struct ee_p11_key *k, const struct ee_p11_token *token,
 
 int ee_p11_key_find(struct ee_p11_key *out, P11KitUri *uri,
                     const struct ee_p11_token *token, CK_SESSION_HANDLE session,
-                    const struct envelope_call *call, struct ee_error *err)
+                    struct ee_p11_job *job, struct ee_error *err)
 {
     size_t id_n = sizeof out->id;
     int rc = EE_OK;
 
     memset(out, 0, sizeof *out);
-    rc = find_one(&out->handle, uri, token, session, call, err);
+    rc = find_one(&out->handle, uri, token, session, job, err);
     if (rc == EE_OK) {
         rc = ask_kind(out, token, session, err);
     }

@@ -36,8 +36,7 @@ static inline bool ee_p11_key_is_disabled(const struct ee_p11_key *k)
 /* EE_KEY_UNKNOWN: no such key. EE_CONFIG: several, or of another kind. */
 int ee_p11_key_find(struct ee_p11_key *out, P11KitUri *uri,
                     const struct ee_p11_token *token, CK_SESSION_HANDLE session,
-                    const struct envelope_call *call,
-                    struct ee_error *err) EE_CHECKED;
+                    struct ee_p11_job *job, struct ee_error *err) EE_CHECKED;
 
 /* Reads an attribute of at most *n bytes; 0 bytes when the key does not have
  * it, or does not say. */

@@ -16,23 +16,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PATH_BYTES 512
-#define ARGS_BYTES 1024
-
 static struct library {
-    char module[PATH_BYTES]; /* as in the setting; "": configured in p11-kit */
-    char init_args[ARGS_BYTES]; /* p11-kit keeps a pointer to it */
+    char module[EE_P11_PATH_MAX];    /* as in the setting */
+    char init_args[EE_P11_ARGS_MAX]; /* p11-kit keeps a pointer to it */
     CK_FUNCTION_LIST *_Atomic f;
     _Atomic pid_t ready_in; /* the process that it is initialized in */
     _Atomic bool inherited; /* and has its state from the parent of that */
 } libraries[EE_P11_LIBRARIES_MAX];
 
 static size_t library_count;
-
-static const char *module_of(const struct ee_p11_settings *settings)
-{
-    return settings->module != NULL ? settings->module : "";
-}
 
 static void add(const char *module, const char *init_args, CK_FUNCTION_LIST *f)
 {
@@ -49,27 +41,23 @@ static void add(const char *module, const char *init_args, CK_FUNCTION_LIST *f)
 static int load_one(const struct ee_p11_settings *settings,
                     struct ee_error *err)
 {
-    const char *module = settings->module;
-    const char *init_args =
-        settings->init_args != NULL ? settings->init_args : "";
     CK_FUNCTION_LIST *f = NULL;
 
-    if (strlen(module) >= PATH_BYTES || strlen(init_args) >= ARGS_BYTES ||
-        library_count == EE_P11_LIBRARIES_MAX) {
+    if (library_count == EE_P11_LIBRARIES_MAX) {
         return ee_fail(err, EE_CONFIG,
-                       "ENVELOPE_PKCS11_MODULE or ENVELOPE_PKCS11_INIT_ARGS "
-                       "is too long, or this process has loaded %d modules",
+                       "this process has loaded %d PKCS#11 modules, and takes "
+                       "no more: start it anew",
                        EE_P11_LIBRARIES_MAX);
     }
-    f = p11_kit_module_load(module, 0);
+    f = p11_kit_module_load(settings->module, 0);
     if (f == NULL) {
         return ee_fail(err, EE_CONFIG,
                        "cannot load the PKCS#11 module %s of "
                        "ENVELOPE_PKCS11_MODULE: is it installed, and for this "
                        "processor?",
-                       ee_file_shown(module));
+                       ee_file_shown(settings->module));
     }
-    add(module, init_args, f);
+    add(settings->module, settings->init_args, f);
     return EE_OK;
 }
 
@@ -122,19 +110,19 @@ static CK_RV initialize(struct library *l)
 }
 
 /* Lock held. Of configured modules those that work will do. */
-static int collect(struct ee_p11_libraries *out,
-                   const struct ee_p11_settings *settings,
-                   const struct envelope_call *call, struct ee_error *err)
+static int collect(struct ee_p11_libraries *out, struct ee_p11_job *job,
+                   struct ee_error *err)
 {
+    const char *module = job->settings.module;
     CK_RV failed = CKR_OK;
 
     for (size_t i = 0; i < library_count; i++) {
         CK_RV rv = CKR_OK;
 
-        if (strcmp(libraries[i].module, module_of(settings)) != 0) {
+        if (strcmp(libraries[i].module, module) != 0) {
             continue;
         }
-        if (ee_p11_turn(call, err) != EE_OK) {
+        if (ee_p11_turn(job, err) != EE_OK) {
             return err->code;
         }
         rv = initialize(&libraries[i]);
@@ -157,22 +145,22 @@ static bool is_loaded(const char *module)
     return false;
 }
 
-int ee_p11_libraries_get(struct ee_p11_libraries *out,
-                         const struct ee_p11_settings *settings,
-                         const struct envelope_call *call, struct ee_error *err)
+int ee_p11_libraries_get(struct ee_p11_libraries *out, struct ee_p11_job *job,
+                         struct ee_error *err)
 {
-    int rc = ee_p11_lock(call, err);
+    const struct ee_p11_settings *settings = &job->settings;
+    int rc = ee_p11_lock(job, err);
 
     out->n = 0;
     if (rc != EE_OK) {
         return rc;
     }
-    if (!is_loaded(module_of(settings))) {
-        rc = settings->module != NULL ? load_one(settings, err)
-                                      : load_configured(err);
+    if (!is_loaded(settings->module)) {
+        rc = settings->module[0] != '\0' ? load_one(settings, err)
+                                         : load_configured(err);
     }
     if (rc == EE_OK) {
-        rc = collect(out, settings, call, err);
+        rc = collect(out, job, err);
     }
     ee_p11_unlock();
     return rc;

@@ -10,7 +10,6 @@
 #ifndef EE_PKCS11_LIBRARY_H
 #define EE_PKCS11_LIBRARY_H
 
-#include "pkcs11/settings.h"
 #include "pkcs11/turn.h"
 
 #include <p11-kit/pkcs11.h>
@@ -23,12 +22,10 @@ struct ee_p11_libraries {
     size_t n; /* at least 1 */
 };
 
-/* Loads what the settings name, unless it is loaded, and initializes what is
- * not initialized: all in a child of fork(), and what somebody else in the
- * process has finalized. */
-int ee_p11_libraries_get(struct ee_p11_libraries *out,
-                         const struct ee_p11_settings *settings,
-                         const struct envelope_call *call,
+/* Loads what the settings of the job name, unless it is loaded, and initializes
+ * what is not initialized: all in a child of fork(), and what somebody else in
+ * the process has finalized. */
+int ee_p11_libraries_get(struct ee_p11_libraries *out, struct ee_p11_job *job,
                          struct ee_error *err) EE_CHECKED;
 
 /* Did the module not notice that this is a child of the process that started

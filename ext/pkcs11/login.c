@@ -8,10 +8,10 @@
 #include "pkcs11/login.h"
 
 #include "base/secret.h"
-#include "base/secret_source.h"
 #include "crypto/kdf.h"
 #include "crypto/pool.h"
 #include "pkcs11/rv.h"
+#include "pkcs11/worker.h"
 
 #include <string.h>
 
@@ -91,30 +91,6 @@ static void remember_refused(const CK_TOKEN_INFO *token,
     r->used = true;
 }
 
-/* ---- the PIN ---- */
-
-static bool was_interrupted(void *arg)
-{
-    const struct envelope_call *call = arg;
-
-    return call->interrupted(call->arg) != 0;
-}
-
-/* Free *pin with ee_secret_free(). */
-static int obtain(struct ee_secret **pin, const struct ee_p11_token *token,
-                  struct envelope_call *call, struct ee_error *err)
-{
-    const struct ee_wait user = {.interrupted = was_interrupted,
-                                 .interrupted_arg = call};
-    const bool may_ask = (call->flags & ENVELOPE_MAY_PROMPT) != 0;
-    const int64_t before = call->now_ms(call->arg);
-    int rc = ee_secret_to_open(pin, EE_SECRET_PKCS11_PIN, token->name,
-                               may_ask ? &user : NULL, err);
-
-    call->deadline_ms += call->now_ms(call->arg) - before;
-    return rc;
-}
-
 /* ---- the login ---- */
 
 /* Asked just before the PIN is sent: another process may have used up tries. */
@@ -150,7 +126,8 @@ static int check_tries(const struct ee_p11_token *token, struct ee_error *err)
 
 /* Lock held. */
 static int send_pin(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
-                    struct ee_secret *pin, struct ee_error *err)
+                    struct ee_secret *pin, struct ee_p11_job *job,
+                    struct ee_error *err)
 {
     int rc = check_tries(token, err);
     CK_RV rv = CKR_OK;
@@ -164,6 +141,10 @@ static int send_pin(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
                        "again, since the token locks after a few: correct "
                        "ENVELOPE_PKCS11_PIN_FILE or ENVELOPE_PKCS11_PIN",
                        token->name);
+    }
+    rc = ee_p11_turn(job, err);
+    if (rc != EE_OK) {
+        return rc;
     }
     rv = token->f->C_Login(session, CKU_USER, pin->bytes, pin->n);
     if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN) {
@@ -191,7 +172,7 @@ static bool is_logged_in(const struct ee_p11_token *token,
 }
 
 int ee_p11_login(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
-                 struct envelope_call *call, struct ee_error *err)
+                 struct ee_p11_job *job, struct ee_error *err)
 {
     struct ee_secret *pin = NULL; /* secret: wiped when freed */
     int rc = EE_OK;
@@ -200,11 +181,11 @@ int ee_p11_login(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
         is_logged_in(token, session)) {
         return EE_OK;
     }
-    rc = obtain(&pin, token, call, err);
+    rc = ee_p11_worker_ask_pin(job->worker, &pin, token->name, err);
     if (rc == EE_OK) {
-        rc = ee_p11_lock(call, err);
+        rc = ee_p11_lock(job, err);
         if (rc == EE_OK) {
-            rc = send_pin(token, session, pin, err);
+            rc = send_pin(token, session, pin, job, err);
             ee_p11_unlock();
         }
     }

@@ -11,10 +11,9 @@
 
 #include "pkcs11/token.h"
 
-/* The PIN comes from where base/secret_source.h says; it is asked for only if
- * the call allows it, and the time that takes is added to its deadline. EE_OK
- * also when the process is logged in, or need not be. */
+/* The PIN comes from the caller (ee_p11_worker_ask_pin()). EE_OK also when the
+ * process is logged in, or need not be. */
 int ee_p11_login(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
-                 struct envelope_call *call, struct ee_error *err) EE_CHECKED;
+                 struct ee_p11_job *job, struct ee_error *err) EE_CHECKED;
 
 #endif

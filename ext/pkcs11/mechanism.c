@@ -38,7 +38,7 @@ bool ee_p11_mechanism_usable(struct ee_p11_work *w, int mechanism)
     const unsigned may = mechanisms[mechanism].may;
     CK_MECHANISM_INFO info;
 
-    return (w->settings.mechanisms & 1U << mechanism) != 0 &&
+    return (w->job->settings.mechanisms & 1U << mechanism) != 0 &&
            ee_p11_mechanism_fits(mechanism, w->cmk->key.type) &&
            (w->cmk->key.may & may) == may &&
            w->f->C_GetMechanismInfo(w->cmk->slot, mechanisms[mechanism].type,
@@ -74,7 +74,7 @@ int ee_p11_gcm_seal(struct ee_p11_work *w, uint8_t *iv, uint8_t *sealed,
     uint8_t out[2 * EE_P11_SEALED_BYTES]; /* some size queries are wrong */
     CK_ULONG n = sizeof out;
     CK_RV rv = CKR_OK;
-    int rc = ee_p11_random(w->call, iv, EE_P11_IV_BYTES, err);
+    int rc = ee_p11_random(w->job, iv, EE_P11_IV_BYTES, err);
 
     if (rc != EE_OK) {
         return rc;

@@ -5,19 +5,15 @@
  *
  * canonical is not there: a URI is stored as it is normalized. What names the
  * key for ever is its CKA_ID, which each wrap holds. rotate is not there:
- * PKCS11.md section 6 says why.
+ * PKCS11.md section 6 says why. What touches a module is done by the worker's
+ * thread (worker.h); this is what goes there and comes back.
  */
 #include "pkcs11/provider.h"
 
-#include "base/secret.h"
-#include "pkcs11/create.h"
-#include "pkcs11/wrap.h"
+#include "pkcs11/operations.h"
 
-#include <p11-kit/p11-kit.h>
 #include <stdio.h>
 #include <string.h>
-
-_Static_assert(sizeof(struct envelope_cmk) <= EE_CELL_BYTES, "fits in a cell");
 
 /* ---- the border ---- */
 
@@ -56,116 +52,38 @@ static int result(struct envelope_call *call, int rc,
     return result_of(rc);
 }
 
-/* ---- operations ---- */
+/* ---- jobs ---- */
 
-struct job {
-    const uint8_t *payload;
-    uint8_t *opened;
-    struct ee_bytes wrapped;
-    uint8_t *out;
-    size_t *out_n;
-    size_t out_size;
-    struct ee_bytes context;
-    int *state;
-};
+/* At most one byte more than is right: then it is refused. */
+static size_t copy(uint8_t *out, size_t size, const uint8_t *from, size_t n)
+{
+    const size_t m = n < size ? n : size;
 
-typedef int operation(struct ee_p11_work *w, const struct job *job,
-                      struct ee_error *err);
+    if (m > 0) {
+        memcpy(out, from, m);
+    }
+    return m;
+}
 
-/* A lost session, or a key that was made anew, is worth one more try. */
-static int run(envelope_cmk *cmk, struct envelope_call *call, operation *op,
-               const struct job *job)
+static void copy_context(struct ee_p11_job *job, const uint8_t *context,
+                         size_t n)
+{
+    job->context_n = copy(job->context, sizeof job->context, context, n);
+}
+
+static int begin(envelope_cmk *cmk, struct envelope_call *call)
 {
     struct ee_error err = {.code = EE_OK};
-    struct ee_p11_work w;
-    int rc = EE_OK;
 
-    if (!cmk->live) {
-        rc = ee_fail(&err, EE_UNAVAILABLE,
-                     "the session with the PKCS#11 token is that of the "
-                     "process that forked this one: open it anew");
-        return result(call, rc, &err);
-    }
-    for (int i = 0; i < 2; i++) {
-        rc = ee_p11_work_begin(&w, cmk, call, &err);
-        if (rc == EE_OK) {
-            rc = op(&w, job, &err);
-        }
-        ee_p11_work_end(&w);
-        if (rc == EE_OK || !w.lost) {
-            break;
-        }
-    }
-    if (rc == EE_KEY_STATE) {
-        ee_p11_disconnect(cmk); /* look again, next time */
-    }
-    return result(call, rc, &err);
+    return result(call, ee_p11_worker_begin(&cmk->worker, call, &err), &err);
 }
 
-static int do_wrap(struct ee_p11_work *w, const struct job *job,
-                   struct ee_error *err)
+static int run(envelope_cmk *cmk, ee_p11_operation *op,
+               struct envelope_call *call)
 {
-    return ee_p11_wrap(w, job->out, job->out_n, job->payload, job->context,
-                       err);
-}
+    struct ee_error err = {.code = EE_OK};
 
-static int do_unwrap(struct ee_p11_work *w, const struct job *job,
-                     struct ee_error *err)
-{
-    return ee_p11_unwrap(w, job->opened, job->wrapped, job->context, err);
-}
-
-/* A token keeps no states. What says that a key is not to be used is that it
- * may not decrypt, or is not there. */
-static int do_state(struct ee_p11_work *w, const struct job *job,
-                    struct ee_error *err)
-{
-    const struct ee_p11_token token = {.f = w->f, .slot = w->cmk->slot};
-    struct ee_p11_key key;
-    P11KitUri *uri = NULL;
-    int rc = ee_p11_uri_parse(&uri, w->cmk->uri, err);
-
-    if (rc == EE_OK) {
-        rc = ee_p11_key_find(&key, uri, &token, w->session, w->call, err);
-    }
-    p11_kit_uri_free(uri);
-    if (rc == EE_KEY_UNKNOWN) {
-        *job->state = ENVELOPE_CMK_DESTROYED;
-        return EE_OK;
-    }
-    if (rc == EE_OK) {
-        *job->state = ee_p11_key_is_disabled(&key) ? ENVELOPE_CMK_DISABLED
-                                                   : ENVELOPE_CMK_ENABLED;
-    }
-    return rc;
-}
-
-static int do_describe(struct ee_p11_work *w, const struct job *job,
-                       struct ee_error *err)
-{
-    const struct ee_p11_key *key = &w->cmk->key;
-    const bool aes = key->type == CKK_AES;
-    const int m = ee_p11_wrap_mechanism(w);
-    CK_TOKEN_INFO token;
-    CK_INFO info;
-
-    if (w->f->C_GetInfo(&info) != CKR_OK ||
-        w->f->C_GetTokenInfo(w->cmk->slot, &token) != CKR_OK) {
-        return ee_fail(err, EE_UNAVAILABLE,
-                       "the PKCS#11 module does not describe its token");
-    }
-    (void)snprintf((char *)job->out, job->out_size,
-                   "PKCS#11 %.*s %u.%u, token %.*s, %s of %lu bits%s, %s",
-                   (int)p11_kit_space_strlen(info.libraryDescription,
-                                             sizeof info.libraryDescription),
-                   (const char *)info.libraryDescription,
-                   info.libraryVersion.major, info.libraryVersion.minor,
-                   (int)p11_kit_space_strlen(token.label, sizeof token.label),
-                   (const char *)token.label, aes ? "AES" : "RSA",
-                   key->bytes * 8,
-                   key->protected ? "" : " that is not protected",
-                   m == 0 ? "no mechanism to wrap" : ee_p11_mechanism_name(m));
-    return EE_OK;
+    return result(call, ee_p11_worker_run(&cmk->worker, op, call, &err), &err);
 }
 
 /* ---- the provider ---- */
@@ -182,35 +100,62 @@ static int p11_normalize(struct envelope_call *call, const char *uri, char *out)
 
 static void p11_close(envelope_cmk *cmk)
 {
-    if (cmk != NULL && cmk->live) {
-        ee_p11_disconnect(cmk);
+    ee_p11_worker_close((struct ee_p11_worker *)cmk, sizeof *cmk);
+}
+
+/* Begins with the CMK of a URI. On failure *out is NULL. */
+static int begin_new(envelope_cmk **out, struct envelope_call *call,
+                     const char *uri)
+{
+    envelope_cmk *cmk =
+        (envelope_cmk *)ee_p11_worker_new(sizeof *cmk, ee_p11_do_close);
+    struct ee_error err = {.code = EE_OK};
+    int rc = ENVELOPE_NOMEM;
+
+    *out = NULL;
+    if (cmk == NULL) {
+        (void)ee_fail(&err, EE_NOMEM, "out of memory for a session");
+        return result(call, EE_NOMEM, &err);
     }
-    ee_cell_free(cmk);
+    rc = result(call, ee_p11_uri_normalize(cmk->cmk.uri, uri, &err), &err);
+    if (rc == ENVELOPE_OK) {
+        rc = begin(cmk, call);
+    }
+    if (rc != ENVELOPE_OK) {
+        p11_close(cmk);
+        return rc;
+    }
+    *out = cmk;
+    return ENVELOPE_OK;
 }
 
 static int p11_open(struct envelope_call *call, const char *uri,
                     envelope_cmk **out)
 {
-    envelope_cmk *cmk = ee_cell_new();
-    struct ee_error err = {.code = EE_OK};
-    int rc = EE_OK;
+    int rc = begin_new(out, call, uri);
 
-    *out = NULL;
-    if (cmk == NULL) {
-        rc = ee_fail(&err, EE_NOMEM, "out of memory for a session");
-        return result(call, rc, &err);
+    if (rc == ENVELOPE_OK) {
+        rc = run(*out, ee_p11_do_open, call);
+        ee_p11_worker_done(&(*out)->worker);
     }
-    cmk->live = true;
-    rc = ee_p11_uri_normalize(cmk->uri, uri, &err);
-    if (rc == EE_OK) {
-        rc = ee_p11_connect(cmk, call, &err);
+    if (rc != ENVELOPE_OK) {
+        p11_close(*out);
+        *out = NULL;
     }
-    if (rc != EE_OK) {
-        p11_close(cmk);
-        return result(call, rc, &err);
+    return rc;
+}
+
+static int p11_create(struct envelope_call *call, const char *uri)
+{
+    envelope_cmk *cmk = NULL;
+    int rc = begin_new(&cmk, call, uri);
+
+    if (rc == ENVELOPE_OK) {
+        rc = run(cmk, ee_p11_do_create, call);
+        ee_p11_worker_done(&cmk->worker);
     }
-    *out = cmk;
-    return ENVELOPE_OK;
+    p11_close(cmk);
+    return rc;
 }
 
 static int p11_wrap(envelope_cmk *cmk, struct envelope_call *call,
@@ -218,13 +163,22 @@ static int p11_wrap(envelope_cmk *cmk, struct envelope_call *call,
                     size_t context_bytes, uint8_t *wrapped,
                     size_t *wrapped_bytes)
 {
-    const struct job job = {.payload = payload,
-                            .context = ee_bytes(context, context_bytes),
-                            .out = wrapped,
-                            .out_n = wrapped_bytes};
+    struct ee_p11_job *job = &cmk->worker.job;
+    int rc = begin(cmk, call);
 
     *wrapped_bytes = 0;
-    return run(cmk, call, do_wrap, &job);
+    if (rc != ENVELOPE_OK) {
+        return rc;
+    }
+    memcpy(job->payload, payload, sizeof job->payload);
+    copy_context(job, context, context_bytes);
+    rc = run(cmk, ee_p11_do_wrap, call);
+    if (rc == ENVELOPE_OK) {
+        memcpy(wrapped, job->wrapped, job->wrapped_n);
+        *wrapped_bytes = job->wrapped_n;
+    }
+    ee_p11_worker_done(&cmk->worker);
+    return rc;
 }
 
 static int p11_unwrap(envelope_cmk *cmk, struct envelope_call *call,
@@ -232,35 +186,54 @@ static int p11_unwrap(envelope_cmk *cmk, struct envelope_call *call,
                       const uint8_t *context, size_t context_bytes,
                       uint8_t *payload)
 {
-    const struct job job = {.opened = payload,
-                            .context = ee_bytes(context, context_bytes),
-                            .wrapped = ee_bytes(wrapped, wrapped_bytes)};
+    struct ee_p11_job *job = &cmk->worker.job;
+    int rc = begin(cmk, call);
 
     memset(payload, 0, ENVELOPE_PAYLOAD_BYTES);
-    return run(cmk, call, do_unwrap, &job);
-}
-
-static int p11_create(struct envelope_call *call, const char *uri)
-{
-    struct ee_error err = {.code = EE_OK};
-
-    return result(call, ee_p11_create(uri, call, &err), &err);
+    if (rc != ENVELOPE_OK) {
+        return rc;
+    }
+    job->wrapped_n =
+        copy(job->wrapped, sizeof job->wrapped, wrapped, wrapped_bytes);
+    copy_context(job, context, context_bytes);
+    rc = run(cmk, ee_p11_do_unwrap, call);
+    if (rc == ENVELOPE_OK) {
+        memcpy(payload, job->payload, sizeof job->payload);
+    }
+    ee_p11_worker_done(&cmk->worker);
+    return rc;
 }
 
 static int p11_state(envelope_cmk *cmk, struct envelope_call *call, int *state)
 {
-    const struct job job = {.state = state};
+    int rc = begin(cmk, call);
 
     *state = ENVELOPE_CMK_UNKNOWN;
-    return run(cmk, call, do_state, &job);
+    if (rc != ENVELOPE_OK) {
+        return rc;
+    }
+    rc = run(cmk, ee_p11_do_state, call);
+    if (rc == ENVELOPE_OK) {
+        *state = cmk->worker.job.state;
+    }
+    ee_p11_worker_done(&cmk->worker);
+    return rc;
 }
 
 static int p11_describe(envelope_cmk *cmk, struct envelope_call *call,
                         char *out, size_t out_bytes)
 {
-    const struct job job = {.out = (uint8_t *)out, .out_size = out_bytes};
+    int rc = begin(cmk, call);
 
-    return run(cmk, call, do_describe, &job);
+    if (rc != ENVELOPE_OK) {
+        return rc;
+    }
+    rc = run(cmk, ee_p11_do_describe, call);
+    if (rc == ENVELOPE_OK) {
+        (void)snprintf(out, out_bytes, "%s", cmk->worker.job.line);
+    }
+    ee_p11_worker_done(&cmk->worker);
+    return rc;
 }
 
 /* NOLINTEND(readability-non-const-parameter) */

@@ -8,18 +8,14 @@
 #include "pkcs11/rv.h"
 
 int ee_p11_session_open(struct ee_p11_token *token, CK_SESSION_HANDLE *session,
-                        P11KitUri *uri, CK_FLAGS flags,
-                        struct envelope_call *call, struct ee_error *err)
+                        P11KitUri *uri, CK_FLAGS flags, struct ee_p11_job *job,
+                        struct ee_error *err)
 {
-    struct ee_p11_settings settings;
-    int rc = ee_p11_settings_read(&settings, err);
+    int rc = ee_p11_token_find(token, uri, job, err);
     CK_RV rv = CKR_OK;
 
     if (rc == EE_OK) {
-        rc = ee_p11_token_find(token, uri, &settings, call, err);
-    }
-    if (rc == EE_OK) {
-        rc = ee_p11_turn(call, err);
+        rc = ee_p11_turn(job, err);
     }
     if (rc != EE_OK) {
         return rc;
@@ -29,14 +25,14 @@ int ee_p11_session_open(struct ee_p11_token *token, CK_SESSION_HANDLE *session,
     if (rv != CKR_OK) {
         return ee_p11_fail(err, rv, "open a session with the token");
     }
-    rc = ee_p11_login(token, *session, call, err);
+    rc = ee_p11_login(token, *session, job, err);
     if (rc != EE_OK) {
         (void)token->f->C_CloseSession(*session);
     }
     return rc;
 }
 
-int ee_p11_connect(struct envelope_cmk *cmk, struct envelope_call *call,
+int ee_p11_connect(struct ee_p11_cmk *cmk, struct ee_p11_job *job,
                    struct ee_error *err)
 {
     struct ee_p11_token token;
@@ -44,10 +40,10 @@ int ee_p11_connect(struct envelope_cmk *cmk, struct envelope_call *call,
     int rc = ee_p11_uri_parse(&uri, cmk->uri, err);
 
     if (rc == EE_OK) {
-        rc = ee_p11_session_open(&token, &cmk->session, uri, 0, call, err);
+        rc = ee_p11_session_open(&token, &cmk->session, uri, 0, job, err);
     }
     if (rc == EE_OK) {
-        rc = ee_p11_key_find(&cmk->key, uri, &token, cmk->session, call, err);
+        rc = ee_p11_key_find(&cmk->key, uri, &token, cmk->session, job, err);
         if (rc != EE_OK) {
             (void)token.f->C_CloseSession(cmk->session);
         }
@@ -61,7 +57,7 @@ int ee_p11_connect(struct envelope_cmk *cmk, struct envelope_call *call,
     return rc;
 }
 
-void ee_p11_disconnect(struct envelope_cmk *cmk)
+void ee_p11_disconnect(struct ee_p11_cmk *cmk)
 {
     if (cmk->connected) {
         (void)cmk->f->C_CloseSession(cmk->session);
@@ -69,21 +65,21 @@ void ee_p11_disconnect(struct envelope_cmk *cmk)
     }
 }
 
-int ee_p11_work_begin(struct ee_p11_work *w, struct envelope_cmk *cmk,
-                      struct envelope_call *call, struct ee_error *err)
+int ee_p11_work_begin(struct ee_p11_work *w, struct ee_p11_cmk *cmk,
+                      struct ee_p11_job *job, struct ee_error *err)
 {
     CK_RV rv = CKR_OK;
-    int rc = ee_p11_settings_read(&w->settings, err);
+    int rc = EE_OK;
 
     w->cmk = cmk;
-    w->call = call;
+    w->job = job;
     w->f = NULL;
     w->lost = false;
-    if (rc == EE_OK && !cmk->connected) {
-        rc = ee_p11_connect(cmk, call, err);
+    if (!cmk->connected) {
+        rc = ee_p11_connect(cmk, job, err);
     }
     if (rc == EE_OK) {
-        rc = ee_p11_turn(call, err);
+        rc = ee_p11_turn(job, err);
     }
     if (rc != EE_OK) {
         return rc;

@@ -12,10 +12,8 @@
 
 #include "pkcs11/key.h"
 
-/* An arena cell, though nothing in it is secret: zero in a child of fork(),
- * which so knows that the session is its parent's. */
-struct envelope_cmk {
-    bool live;
+/* The worker's: no other thread looks at it. */
+struct ee_p11_cmk {
     bool connected; /* f to key are valid */
     CK_FUNCTION_LIST *f;
     CK_SLOT_ID slot;
@@ -27,29 +25,26 @@ struct envelope_cmk {
 /* Finds the token, opens a session, logs in. Close it with C_CloseSession.
  * flags: CKF_RW_SESSION or 0. */
 int ee_p11_session_open(struct ee_p11_token *token, CK_SESSION_HANDLE *session,
-                        P11KitUri *uri, CK_FLAGS flags,
-                        struct envelope_call *call,
+                        P11KitUri *uri, CK_FLAGS flags, struct ee_p11_job *job,
                         struct ee_error *err) EE_CHECKED;
 
 /* cmk->uri is set. On failure nothing is left open. */
-int ee_p11_connect(struct envelope_cmk *cmk, struct envelope_call *call,
+int ee_p11_connect(struct ee_p11_cmk *cmk, struct ee_p11_job *job,
                    struct ee_error *err) EE_CHECKED;
-void ee_p11_disconnect(struct envelope_cmk *cmk);
+void ee_p11_disconnect(struct ee_p11_cmk *cmk);
 
 /* One operation with the key of a CMK. */
 struct ee_p11_work {
-    struct envelope_cmk *cmk;
-    const struct envelope_call *call;
-    struct ee_p11_settings settings;
+    struct ee_p11_cmk *cmk;
+    struct ee_p11_job *job;
     CK_FUNCTION_LIST *f;
     CK_SESSION_HANDLE session;
     bool lost; /* the session or the key was gone: worth one more try */
 };
 
 /* Connects anew where the last operation found the session lost. */
-int ee_p11_work_begin(struct ee_p11_work *w, struct envelope_cmk *cmk,
-                      struct envelope_call *call,
-                      struct ee_error *err) EE_CHECKED;
+int ee_p11_work_begin(struct ee_p11_work *w, struct ee_p11_cmk *cmk,
+                      struct ee_p11_job *job, struct ee_error *err) EE_CHECKED;
 void ee_p11_work_end(struct ee_p11_work *w);
 
 /* ee_p11_fail(), and takes note of a lost session. */

@@ -64,23 +64,45 @@ static int read_mechanisms(unsigned *out, struct ee_error *err)
     return EE_OK;
 }
 
+static int copy(char *out, size_t size, const char *name, const char *value,
+                struct ee_error *err)
+{
+    const size_t n = value != NULL ? strlen(value) : 0;
+
+    out[0] = '\0';
+    if (n >= size) {
+        return ee_fail(err, EE_CONFIG, "%s is longer than %zu bytes", name,
+                       size - 1);
+    }
+    if (n > 0) {
+        memcpy(out, value, n + 1);
+    }
+    return EE_OK;
+}
+
 /* A relative path would be looked for where p11-kit keeps modules. */
 static int read_module(struct ee_p11_settings *out, struct ee_error *err)
 {
-    out->module = secure_getenv("ENVELOPE_PKCS11_MODULE");
-    out->init_args = secure_getenv("ENVELOPE_PKCS11_INIT_ARGS");
-    if (out->module != NULL && out->module[0] != '/') {
+    const char *module = secure_getenv("ENVELOPE_PKCS11_MODULE");
+    const char *init_args = secure_getenv("ENVELOPE_PKCS11_INIT_ARGS");
+    int rc = EE_OK;
+
+    if (module != NULL && module[0] != '/') {
         return ee_fail(err, EE_CONFIG,
                        "ENVELOPE_PKCS11_MODULE must be the absolute path of a "
                        "PKCS#11 module, such as /usr/lib/softhsm/"
                        "libsofthsm2.so");
     }
-    if (out->init_args != NULL && out->module == NULL) {
+    if (init_args != NULL && module == NULL) {
         return ee_fail(err, EE_CONFIG,
                        "ENVELOPE_PKCS11_INIT_ARGS is for one module: set "
                        "ENVELOPE_PKCS11_MODULE, too, or unset it");
     }
-    return EE_OK;
+    rc = copy(out->module, sizeof out->module, "ENVELOPE_PKCS11_MODULE", module,
+              err);
+    return rc != EE_OK ? rc
+                       : copy(out->init_args, sizeof out->init_args,
+                              "ENVELOPE_PKCS11_INIT_ARGS", init_args, err);
 }
 
 int ee_p11_settings_read(struct ee_p11_settings *out, struct ee_error *err)

@@ -10,6 +10,9 @@
 
 #include <stdbool.h>
 
+#define EE_P11_PATH_MAX 512  /* with its NUL */
+#define EE_P11_ARGS_MAX 1024 /* with its NUL */
+
 /* As stored in a wrap. The first that the key and the session allow is used. */
 enum ee_p11_mechanism {
     EE_P11_AES_GCM = 1,
@@ -19,14 +22,15 @@ enum ee_p11_mechanism {
     EE_P11_MECHANISMS
 };
 
+/* Copies: the environment may change while a module works. */
 struct ee_p11_settings {
-    const char *module;    /* an absolute path; NULL: those that p11-kit has */
-    const char *init_args; /* a string for the module's C_Initialize, or NULL */
-    unsigned mechanisms;   /* 1 << enum ee_p11_mechanism: allowed */
-    bool unprotected;      /* wrap under a key that could leave its token */
+    char module[EE_P11_PATH_MAX];    /* absolute; "": those that p11-kit has */
+    char init_args[EE_P11_ARGS_MAX]; /* for the module's C_Initialize, or "" */
+    unsigned mechanisms;             /* 1 << enum ee_p11_mechanism: allowed */
+    bool unprotected; /* wrap under a key that could leave its token */
 };
 
-/* Borrows from the environment. EE_CONFIG when something set is unusable. */
+/* EE_CONFIG when something set is unusable. */
 int ee_p11_settings_read(struct ee_p11_settings *out,
                          struct ee_error *err) EE_CHECKED;
 

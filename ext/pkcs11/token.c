@@ -62,7 +62,7 @@ static void consider(struct ee_p11_token *out, struct found *found,
 }
 
 static int search(struct ee_p11_token *out, struct found *found, P11KitUri *uri,
-                  CK_FUNCTION_LIST *f, const struct envelope_call *call,
+                  CK_FUNCTION_LIST *f, struct ee_p11_job *job,
                   struct ee_error *err)
 {
     CK_SLOT_ID slots[SLOTS_MAX];
@@ -74,7 +74,7 @@ static int search(struct ee_p11_token *out, struct found *found, P11KitUri *uri,
         return ee_p11_fail(err, rv, "list its tokens");
     }
     for (CK_ULONG i = 0; i < n && i < SLOTS_MAX && rc == EE_OK; i++) {
-        rc = ee_p11_turn(call, err);
+        rc = ee_p11_turn(job, err);
         if (rc == EE_OK) {
             consider(out, found, uri, f, slots[i]);
         }
@@ -106,16 +106,15 @@ static int judge(const struct found *found, struct ee_error *err)
 }
 
 int ee_p11_token_find(struct ee_p11_token *out, P11KitUri *uri,
-                      const struct ee_p11_settings *settings,
-                      const struct envelope_call *call, struct ee_error *err)
+                      struct ee_p11_job *job, struct ee_error *err)
 {
     struct ee_p11_libraries libraries;
     struct found found = {0, 0};
-    int rc = ee_p11_libraries_get(&libraries, settings, call, err);
+    int rc = ee_p11_libraries_get(&libraries, job, err);
 
     memset(out, 0, sizeof *out);
     for (size_t i = 0; rc == EE_OK && i < libraries.n; i++) {
-        rc = search(out, &found, uri, libraries.f[i], call, err);
+        rc = search(out, &found, uri, libraries.f[i], job, err);
     }
     if (rc == EE_OK) {
         rc = judge(&found, err);

@@ -18,8 +18,6 @@ struct ee_p11_token {
 /* EE_UNAVAILABLE: there is none, which may be plugged in later. EE_CONFIG:
  * several. */
 int ee_p11_token_find(struct ee_p11_token *out, P11KitUri *uri,
-                      const struct ee_p11_settings *settings,
-                      const struct envelope_call *call,
-                      struct ee_error *err) EE_CHECKED;
+                      struct ee_p11_job *job, struct ee_error *err) EE_CHECKED;
 
 #endif

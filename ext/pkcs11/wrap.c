@@ -57,7 +57,7 @@ static int seal_by_local_key(struct ee_p11_work *w, int mechanism,
     }
     rc = start_crypto(&ossl, err);
     if (rc == EE_OK) {
-        rc = ee_p11_random(w->call, local->key, sizeof local->key, err);
+        rc = ee_p11_random(w->job, local->key, sizeof local->key, err);
     }
     if (rc == EE_OK) {
         rc = carry(w, mechanism, carried, local, err);
@@ -180,7 +180,7 @@ int ee_p11_wrap(struct ee_p11_work *w, uint8_t *wrapped, size_t *wrapped_n,
     if (rc != EE_OK) {
         return rc;
     }
-    if (!w->cmk->key.protected && !w->settings.unprotected) {
+    if (!w->cmk->key.protected && !w->job->settings.unprotected) {
         return ee_fail(err, EE_CONFIG,
                        "the key can be read out of its token, or be put there "
                        "by anybody (it is not CKA_SENSITIVE, CKA_PRIVATE and "
@@ -211,7 +211,7 @@ static int check_mechanism(struct ee_p11_work *w, int mechanism,
                        "type: it is under another key",
                        ee_p11_mechanism_name(mechanism));
     }
-    if ((w->settings.mechanisms & 1U << mechanism) == 0) {
+    if ((w->job->settings.mechanisms & 1U << mechanism) == 0) {
         return ee_fail(err, EE_CONFIG,
                        "a wrap was made by %s, which this session does not "
                        "allow: add it to ENVELOPE_PKCS11_MECHANISMS",

@@ -18,7 +18,9 @@
 #define EE_P11_KW_BYTES      (EE_KEY_BYTES + 8) /* RFC 3394 */
 #define EE_P11_RSA_BYTES_MIN 256
 #define EE_P11_RSA_BYTES_MAX 1024
-#define EE_P11_AAD_PREFIX    "sqlite-envelope/v1/pkcs11" /* and its NUL */
+#define EE_P11_WRAP_MAX                                                        \
+    (EE_P11_HEAD_MAX + EE_P11_RSA_BYTES_MAX + EE_P11_SEALED_BYTES)
+#define EE_P11_AAD_PREFIX "sqlite-envelope/v1/pkcs11" /* and its NUL */
 #define EE_P11_AAD_MAX                                                         \
     (sizeof EE_P11_AAD_PREFIX + EE_P11_HEAD_MAX + ENVELOPE_CONTEXT_MAX)
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * pkcs11_faults.c: a PKCS#11 module that is SoftHSM, but for what a test wants
- * to happen: a token pulled out, a session lost, a PIN about to be locked.
+ * to happen: a token pulled out, a session lost, a PIN about to be locked, a
+ * call that does not come back.
  * SoftHSM does none of that by itself.
  *
- * EE_FAULTS_MODULE names the real module. A test finds the symbol `faults` in
+ * EE_FAULTS_MODULE names the real module, EE_FAULTS_HANG a function that hangs
+ * from the start. A test finds the symbol `faults` in
  * this file and writes to it.
  */
 #include <dlfcn.h>
@@ -18,13 +20,16 @@ struct faults {
     CK_RV rv;             /* with this */
     _Atomic int times;    /* so often; then it works again */
     CK_ULONG flags;       /* added to a token's */
-    int removed;          /* no slot has a token, and each call says so */
+    _Atomic int removed;  /* no slot has a token, and each call says so */
     _Atomic int logins;   /* counts C_Login */
     _Atomic int sessions; /* that are open */
     int longer; /* bytes that C_Encrypt claims to have written besides */
     _Atomic int encrypts; /* counts C_Encrypt */
     _Atomic int decrypts; /* counts C_Decrypt */
-    int slow_ms;          /* each call takes so long, below 1000 */
+    _Atomic int slow_ms;  /* each call takes so long, below 1000 */
+    char hang[32];        /* this function, or "": each of them, */
+    _Atomic int hanging;  /* does not come back before this is 0 again */
+    _Atomic int inside;   /* calls that hang */
 };
 
 __attribute__((visibility("default"))) struct faults faults;
@@ -32,10 +37,25 @@ __attribute__((visibility("default"))) struct faults faults;
 static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST list;
 
+static void hang(const char *function)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+
+    if (faults.hanging &&
+        (faults.hang[0] == '\0' || strcmp(faults.hang, function) == 0)) {
+        faults.inside++;
+        while (faults.hanging) {
+            (void)nanosleep(&moment, NULL);
+        }
+        faults.inside--;
+    }
+}
+
 static CK_RV fault(const char *function)
 {
     const struct timespec slow = {.tv_nsec = faults.slow_ms * 1000000L};
 
+    hang(function);
     (void)nanosleep(&slow, NULL);
     if (faults.removed) {
         return CKR_DEVICE_REMOVED;
@@ -47,8 +67,15 @@ static CK_RV fault(const char *function)
     return CKR_OK;
 }
 
+static CK_RV initialize(void *args)
+{
+    hang("C_Initialize");
+    return real->C_Initialize(args);
+}
+
 static CK_RV get_slots(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
 {
+    hang("C_GetSlotList");
     if (faults.removed && present) {
         *n = 0;
         return CKR_OK;
@@ -81,8 +108,10 @@ static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *application,
 
 static CK_RV close_session(CK_SESSION_HANDLE session)
 {
-    CK_RV rv = real->C_CloseSession(session);
+    CK_RV rv = CKR_OK;
 
+    hang("C_CloseSession");
+    rv = real->C_CloseSession(session);
     faults.sessions -= rv == CKR_OK;
     return rv;
 }
@@ -102,6 +131,14 @@ static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE *match,
     CK_RV rv = fault("C_FindObjectsInit");
 
     return rv != CKR_OK ? rv : real->C_FindObjectsInit(session, match, n);
+}
+
+static CK_RV generate(CK_SESSION_HANDLE session, CK_MECHANISM *m,
+                      CK_ATTRIBUTE *key, CK_ULONG n, CK_OBJECT_HANDLE *handle)
+{
+    CK_RV rv = fault("C_GenerateKey");
+
+    return rv != CKR_OK ? rv : real->C_GenerateKey(session, m, key, n, handle);
 }
 
 static CK_RV encrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG in_n,
@@ -138,11 +175,16 @@ static CK_RV load(void)
 {
     CK_C_GetFunctionList get = NULL;
     const char *path = getenv("EE_FAULTS_MODULE");
+    const char *function = getenv("EE_FAULTS_HANG");
     void *module = path != NULL ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
     void *symbol = module != NULL ? dlsym(module, "C_GetFunctionList") : NULL;
 
     if (symbol == NULL) {
         return CKR_GENERAL_ERROR;
+    }
+    if (function != NULL) {
+        (void)strncpy(faults.hang, function, sizeof faults.hang - 1);
+        faults.hanging = 1;
     }
     memcpy(&get, &symbol, sizeof get);
     return get(&real);
@@ -158,12 +200,14 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
     }
     list = *real;
     list.C_GetFunctionList = C_GetFunctionList;
+    list.C_Initialize = initialize;
     list.C_GetSlotList = get_slots;
     list.C_GetTokenInfo = get_token;
     list.C_OpenSession = open_session;
     list.C_CloseSession = close_session;
     list.C_Login = login;
     list.C_FindObjectsInit = find_init;
+    list.C_GenerateKey = generate;
     list.C_Encrypt = encrypt;
     list.C_DecryptInit = decrypt_init;
     list.C_Decrypt = decrypt;

@@ -10,7 +10,7 @@ from contract import CANARY
 class Shared(contract.Contract):
     scheme = "pkcs11"
     versions = "a key object has no versions; PKCS11.md section 6"
-    blocking = "a call of a module cannot be ended; PKCS11.md section 7"
+    blocking = "only pkcs11_faults.so hangs; test_pkcs11_softhsm.py"
 
     def with_value(self, uri):
         """A connection with a key under the CMK, and a value under the key."""

@@ -190,7 +190,8 @@ class Faults(ctypes.Structure):
                 ("removed", ctypes.c_int), ("logins", ctypes.c_int),
                 ("sessions", ctypes.c_int), ("longer", ctypes.c_int),
                 ("encrypts", ctypes.c_int), ("decrypts", ctypes.c_int),
-                ("slow_ms", ctypes.c_int)]
+                ("slow_ms", ctypes.c_int), ("hang", ctypes.c_char * 32),
+                ("hanging", ctypes.c_int), ("inside", ctypes.c_int)]
 
 
 def with_faults(token):

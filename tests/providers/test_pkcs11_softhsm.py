@@ -3,6 +3,7 @@
 
 import os
 import re
+import sqlite3
 import sys
 import threading
 import time
@@ -29,6 +30,14 @@ def setUpModule():
     global token, faults
     token = pkcs11_tokens.SoftHsm()
     faults = pkcs11_tokens.with_faults(token)
+
+
+def come_back():
+    """Nothing hangs any more, and what hung has come back."""
+    faults.hanging = faults.slow_ms = 0
+    end = time.monotonic() + 10
+    while faults.inside > 0 and time.monotonic() < end:
+        time.sleep(0.005)
 
 
 def tearDownModule():
@@ -65,7 +74,6 @@ class SoftHsm(Base, pkcs11_shared.Shared):
     absent = {
         "rotate": pkcs11_shared.Shared.versions,
         "sql_rotate": pkcs11_shared.Shared.versions,
-        "stall": pkcs11_shared.Shared.blocking,
     }
     says = {"destroy": "not available"}
 
@@ -101,8 +109,13 @@ class SoftHsm(Base, pkcs11_shared.Shared):
         faults.removed = 1
         self.addCleanup(self.restore)
 
+    def stall(self):
+        faults.hang, faults.hanging = b"", 1
+        self.addCleanup(self.restore)
+
     def restore(self):
         faults.removed = 0
+        come_back()
 
 
 class Sessions(Base, unittest.TestCase):
@@ -158,36 +171,110 @@ class Sessions(Base, unittest.TestCase):
         self.one(conn, "SELECT envelope_key_create('pii', ?)", uri)
 
 
-class Slow(Base, unittest.TestCase):
-    """Each call of the module takes 0.4 s, and cannot be ended."""
+class Stuck(Base, unittest.TestCase):
+    """A call of the module that takes long, or does not come back at all. Each
+    of them is tried in tests/unit/pkcs11_stuck.c."""
 
-    CALL = 0.4
+    MAKE = "SELECT envelope_key_create('pii', ?)"
 
     def setUp(self):
         super().setUp()
         self.uri = self.cmk()
         self.conn = self.connect()
-        faults.slow_ms = int(self.CALL * 1000)
-        self.addCleanup(setattr, faults, "slow_ms", 0)
+        self.addCleanup(come_back)
 
-    def ends_within(self, seconds, says):
-        start = time.monotonic()
-        self.refuses(says, self.conn, "SELECT envelope_key_create('pii', ?)",
-                     self.uri)
-        self.assertLess(time.monotonic() - start, seconds + SECONDS)
+    def hang(self, function):
+        faults.hang, faults.hanging = function, 1
+
+    def timeout(self, conn, value):
+        self.one(conn, "SELECT envelope_config('provider_timeout', ?)", value)
+
+    def given_up(self, says, start, seconds):
+        self.refuses(says, self.conn, self.MAKE, self.uri)
+        self.assertLess(time.monotonic() - start[0], seconds * SECONDS)
         self.assertEqual([], self.keys(self.conn))
-        faults.slow_ms = 0
-        self.one(self.conn, "SELECT envelope_key_create('pii', ?)", self.uri)
 
-    def test_no_call_begins_after_the_deadline(self):
-        self.one(self.conn, "SELECT envelope_config('provider_timeout', '1s')")
-        self.ends_within(1 + self.CALL, "provider_timeout")
+    def works(self):
+        """Soon: a thread that was given up may have to end first."""
+        come_back()
+        end = time.monotonic() + 10 * SECONDS
+        while True:
+            try:
+                self.one(self.conn, self.MAKE, self.uri)
+                break
+            except sqlite3.Error:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+        self.assertEqual(CANARY, self.open(self.conn, self.seal(self.conn)))
 
-    def test_no_call_begins_after_an_interrupt(self):
-        timer = threading.Timer(0.1, self.conn.interrupt)
+    def interrupted(self):
+        start = []
+
+        def interrupt():
+            start.append(time.monotonic())
+            self.conn.interrupt()
+
+        timer = threading.Timer(0.3, interrupt)
         timer.start()
-        self.ends_within(0.1 + self.CALL, "interrupted")
+        self.given_up("interrupted", start, 0.1)
         timer.join()
+
+    def test_a_slow_call_is_interrupted(self):
+        faults.slow_ms = 900
+        self.interrupted()
+        self.works()
+
+    def test_a_call_that_hangs_is_interrupted(self):
+        for function in (b"C_OpenSession", b"C_Encrypt", b"C_Decrypt"):
+            with self.subTest(function=function):
+                self.hang(function)
+                self.interrupted()
+                come_back()
+        self.works()
+
+    def test_the_deadline_is_kept(self):
+        self.timeout(self.conn, "1s")
+        self.hang(b"C_Encrypt")
+        self.given_up("provider_timeout", [time.monotonic() + 1], 0.2)
+        self.works()
+
+    def test_the_next_call_says_that_it_is_not_back(self):
+        """At once, on whichever connection."""
+        other = self.connect()
+        self.timeout(self.conn, "1s")
+        self.hang(b"C_Encrypt")
+        self.given_up("provider_timeout", [time.monotonic()], 1.2)
+        for conn in (other, self.connect()):
+            start = time.monotonic()
+            self.refuses("has not come back", conn,
+                         "SELECT envelope_cmk_info(?)", self.uri)
+            self.assertLess(time.monotonic() - start, 0.1 * SECONDS)
+        self.works()
+
+    def test_closing_the_connection_waits_for_nobody(self):
+        self.timeout(self.conn, "1s")
+        self.hang(b"C_Encrypt")
+        self.given_up("provider_timeout", [time.monotonic()], 1.2)
+        start = time.monotonic()
+        self.conn.close()
+        self.assertLess(time.monotonic() - start, 0.1 * SECONDS)
+        self.conn = self.connect()
+        self.works()
+
+    def test_the_process_ends(self):
+        """In a shell whose every call of the token hangs."""
+        env = dict(os.environ, EE_FAULTS_HANG="C_Encrypt")
+        start = time.monotonic()
+        done = run_shell(
+            self.path, "SELECT envelope_config('provider_timeout', '1s');\n"
+            ".bail off\n.print tried\n"
+            "SELECT envelope_key_create('pii', '%s');\n" % self.uri, env=env)
+        self.assertIn("tried", done.stdout)
+        self.assertIn("provider_timeout", done.stderr)
+        self.assertGreaterEqual(done.returncode, 0, done.stderr)
+        self.assertLess(time.monotonic() - start, 5 * SECONDS)
+        self.works()
 
 
 class Uris(Base, unittest.TestCase):

@@ -8,14 +8,17 @@
 #include "crypto/pool.h"
 #include "tap.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 const struct envelope_provider *p11kit_provider;
 struct p11kit_user p11kit_user;
+struct p11kit_faults *p11kit_faults;
 char p11kit_said[ENVELOPE_MESSAGE_MAX];
 const uint8_t p11kit_payload[ENVELOPE_PAYLOAD_BYTES] =
     "kek-of-32-bytes-canary-0123456.name-secret-of-32-bytes-abcdefg.";
@@ -116,6 +119,67 @@ bool p11kit_rsa(const char *token, const char *label, const char *id, int bits)
     return system(command) == 0;
 }
 
+/* ---- faults ---- */
+
+/* The folder of this program has the one of the module beside it. */
+bool p11kit_load_faults(void)
+{
+    char path[4096] = {0};
+    char *slash = NULL;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 64);
+    void *module = NULL;
+
+    slash = n > 0 ? strstr(path, "/tests/unit/") : NULL;
+    if (slash == NULL) {
+        return false;
+    }
+    (void)strcpy(slash, "/tests/providers/pkcs11_faults.so");
+    module = dlopen(path, RTLD_NOW);
+    p11kit_faults = module != NULL ? dlsym(module, "faults") : NULL;
+    (void)setenv("EE_FAULTS_MODULE", p11kit_softhsm(), 1);
+    (void)setenv("ENVELOPE_PKCS11_MODULE", path, 1);
+    return p11kit_faults != NULL;
+}
+
+void p11kit_hang(const char *function)
+{
+    (void)snprintf(p11kit_faults->hang, sizeof p11kit_faults->hang, "%s",
+                   function);
+    p11kit_faults->hanging = 1;
+}
+
+bool p11kit_come_back(bool (*is_stuck)(void))
+{
+    const struct timespec moment = {.tv_nsec = 5000000};
+
+    p11kit_faults->hanging = 0;
+    for (int i = 0; i < 2000 && is_stuck(); i++) {
+        (void)nanosleep(&moment, NULL);
+    }
+    return !is_stuck() && p11kit_faults->inside == 0;
+}
+
+int64_t p11kit_within(int64_t ms)
+{
+    return scaled(100) < 5 ? 20 * ms : ms;
+}
+
+void p11kit_interrupt_soon(void)
+{
+    p11kit_user.interrupt_ms = ee_monotonic_ms() + 65;
+}
+
+void p11kit_calm(void)
+{
+    p11kit_user.timeout_ms = 0;
+    p11kit_user.interrupt_ms = 0;
+}
+
+void p11kit_child_ends(void)
+{
+    (void)execl("/bin/true", "true", (char *)NULL);
+}
+
 /* ---- calls ---- */
 
 static int interrupted(void *arg)
@@ -123,7 +187,8 @@ static int interrupted(void *arg)
     struct p11kit_user *user = arg;
 
     user->looks++;
-    return user->interrupt_at != 0 && user->looks >= user->interrupt_at;
+    return (user->interrupt_at != 0 && user->looks >= user->interrupt_at) ||
+           (user->interrupt_ms != 0 && ee_monotonic_ms() >= user->interrupt_ms);
 }
 
 static int64_t now_ms(void *arg)
@@ -148,9 +213,12 @@ static int draw(void *arg, void *out, size_t n)
 
 struct envelope_call p11kit_call(void)
 {
+    const int64_t timeout =
+        p11kit_user.timeout_ms != 0 ? p11kit_user.timeout_ms : 60000;
+
     p11kit_user.looks = 0;
     return (struct envelope_call){.size = sizeof(struct envelope_call),
-                                  .deadline_ms = ee_monotonic_ms() + 60000,
+                                  .deadline_ms = ee_monotonic_ms() + timeout,
                                   .arg = &p11kit_user,
                                   .interrupted = interrupted,
                                   .now_ms = now_ms,

@@ -31,12 +31,56 @@ void p11kit_write(const char *name, const char *text, unsigned mode);
 /* Makes an RSA pair on the token, by pkcs11-tool. */
 bool p11kit_rsa(const char *token, const char *label, const char *id, int bits);
 
+/* ---- faults ---- */
+
+/* as in tests/providers/pkcs11_faults.c */
+struct p11kit_faults {
+    char function[32];
+    unsigned long rv;
+    _Atomic int times;
+    unsigned long flags;
+    _Atomic int removed;
+    _Atomic int logins;
+    _Atomic int sessions;
+    int longer;
+    _Atomic int encrypts;
+    _Atomic int decrypts;
+    _Atomic int slow_ms;
+    char hang[32];
+    _Atomic int hanging;
+    _Atomic int inside;
+};
+extern struct p11kit_faults *p11kit_faults;
+
+/* Puts that module before SoftHSM. False when it is not built. */
+bool p11kit_load_faults(void);
+
+/* The function does not come back, until p11kit_come_back(): true when no
+ * thread is in it any more, and none that was given up is left
+ * (ee_p11_is_stuck; this file is linked into programs without the module, too).
+ */
+void p11kit_hang(const char *function);
+bool p11kit_come_back(bool (*is_stuck)(void));
+
+/* Milliseconds that under a slow checker may be more. */
+int64_t p11kit_within(int64_t ms);
+
+/* The next calls are interrupted soon; the next have all the time again. */
+void p11kit_interrupt_soon(void);
+void p11kit_calm(void);
+
+/* Ends a child of fork() past memcheck, to which all that the parent's threads
+ * had is lost in a child. What it has to say, it has said. */
+void p11kit_child_ends(void);
+
 /* ---- calls ---- */
 
 /* What the next calls find: reset by p11kit_call(). */
 struct p11kit_user {
-    _Atomic int looks;     /* how often interrupted() was asked */
-    int interrupt_at;      /* interrupted at this look; 0: never */
+    _Atomic int looks;    /* how often interrupted() was asked */
+    int interrupt_at;     /* interrupted at this look; 0: never */
+    int64_t timeout_ms;   /* that a call has; 0: a minute */
+    int64_t interrupt_ms; /* interrupted from then on, by the clock; 0: never */
     int64_t clock_skew_ms; /* added to the clock from the first look on */
 };
 extern struct p11kit_user p11kit_user;

@@ -9,38 +9,20 @@
 #include "pkcs11/provider.h"
 #include "tap.h"
 
-#include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define KEY "pkcs11:token=one;object=kek"
 
-/* as in tests/providers/pkcs11_faults.c */
-struct faults {
-    char function[32];
-    CK_RV rv;
-    _Atomic int times;
-    CK_ULONG flags;
-    int removed;
-    _Atomic int logins;
-    _Atomic int sessions;
-    int longer;
-    _Atomic int encrypts;
-    _Atomic int decrypts;
-    int slow_ms;
-};
-
-static struct faults *faults;
-
 static void plan(const char *function, CK_RV rv, int times)
 {
-    (void)snprintf(faults->function, sizeof faults->function, "%s", function);
-    faults->rv = rv;
-    faults->times = times;
+    (void)snprintf(p11kit_faults->function, sizeof p11kit_faults->function,
+                   "%s", function);
+    p11kit_faults->rv = rv;
+    p11kit_faults->times = times;
 }
 
 static void lost_sessions(void)
@@ -65,17 +47,17 @@ static void lost_sessions(void)
 
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
         plan(losses[i].function, losses[i].rv, 1);
-        ok(p11kit_round_trip(cmk) == ENVELOPE_OK && faults->times == 0,
+        ok(p11kit_round_trip(cmk) == ENVELOPE_OK && p11kit_faults->times == 0,
            "%s: opened again, and done", losses[i].name);
         plan(losses[i].function, losses[i].rv, 1000);
-        ok(p11kit_round_trip(cmk) != ENVELOPE_OK && faults->times > 990,
+        ok(p11kit_round_trip(cmk) != ENVELOPE_OK && p11kit_faults->times > 990,
            "%s for good: an error, after two tries", losses[i].name);
-        faults->times = 0;
+        p11kit_faults->times = 0;
         ok(p11kit_round_trip(cmk) == ENVELOPE_OK, "%s: and then it works",
            losses[i].name);
     }
     p11kit_close(cmk);
-    ok(faults->sessions == 0, "no session is left open");
+    ok(p11kit_faults->sessions == 0, "no session is left open");
 }
 
 static void removed(void)
@@ -84,7 +66,7 @@ static void removed(void)
     envelope_cmk *none = NULL;
     int state = ENVELOPE_CMK_ENABLED;
 
-    faults->removed = 1;
+    p11kit_faults->removed = 1;
     ok(p11kit_round_trip(cmk) == ENVELOPE_UNAVAILABLE &&
            strstr(p11kit_said, "is it there?") != NULL,
        "a token that was pulled out: it may come back");
@@ -93,10 +75,10 @@ static void removed(void)
     ok(p11kit_state(cmk, &state) == ENVELOPE_UNAVAILABLE &&
            state == ENVELOPE_CMK_UNKNOWN,
        "its state is not known");
-    faults->removed = 0;
+    p11kit_faults->removed = 0;
     ok(p11kit_round_trip(cmk) == ENVELOPE_OK, "when it is back it works");
     p11kit_close(cmk);
-    ok(faults->sessions == 0, "no session is left open");
+    ok(p11kit_faults->sessions == 0, "no session is left open");
 }
 
 static void trouble_is_no_forgery(void)
@@ -118,13 +100,13 @@ static void trouble_is_no_forgery(void)
     plan("C_FindObjectsInit", CKR_DEVICE_ERROR, 1);
     p11kit_close(cmk);
     ok(p11kit_open(&cmk, KEY) == ENVELOPE_UNAVAILABLE && cmk == NULL &&
-           faults->sessions == 0,
+           p11kit_faults->sessions == 0,
        "a search that fails leaves no session");
-    faults->longer = 300;
+    p11kit_faults->longer = 300;
     cmk = p11kit_opened(KEY);
     ok(p11kit_round_trip(cmk) == ENVELOPE_UNAVAILABLE,
        "a length that cannot be is not believed");
-    faults->longer = 0;
+    p11kit_faults->longer = 0;
     p11kit_close(cmk);
 }
 
@@ -135,10 +117,10 @@ static int with_flags(CK_FLAGS flags)
     envelope_cmk *cmk = NULL;
     int rc = 0;
 
-    faults->flags = flags;
-    faults->logins = 0;
+    p11kit_faults->flags = flags;
+    p11kit_faults->logins = 0;
     rc = p11kit_open(&cmk, KEY);
-    faults->flags = 0;
+    p11kit_faults->flags = 0;
     p11kit_close(cmk);
     return rc;
 }
@@ -148,16 +130,19 @@ static void pins_that_may_lock(void)
     envelope_cmk *cmk = NULL;
 
     ok(with_flags(CKF_USER_PIN_LOCKED) == ENVELOPE_DENIED &&
-           faults->logins == 0 && strstr(p11kit_said, "is locked") != NULL,
+           p11kit_faults->logins == 0 &&
+           strstr(p11kit_said, "is locked") != NULL,
        "a locked PIN is not sent");
     ok(with_flags(CKF_USER_PIN_FINAL_TRY) == ENVELOPE_DENIED &&
-           faults->logins == 0 && strstr(p11kit_said, "one try left") != NULL,
+           p11kit_faults->logins == 0 &&
+           strstr(p11kit_said, "one try left") != NULL,
        "the last try is not taken");
-    ok(with_flags(CKF_USER_PIN_COUNT_LOW) == ENVELOPE_OK && faults->logins == 1,
+    ok(with_flags(CKF_USER_PIN_COUNT_LOW) == ENVELOPE_OK &&
+           p11kit_faults->logins == 1,
        "a token that counts is logged in to");
-    faults->logins = 0;
+    p11kit_faults->logins = 0;
     plan("C_Login", CKR_PIN_LOCKED, 1);
-    ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED && faults->logins == 1,
+    ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED && p11kit_faults->logins == 1,
        "a PIN that is found locked: denied, after one try");
     plan("C_Login", CKR_USER_ALREADY_LOGGED_IN, 1);
     ok(p11kit_open(&cmk, KEY) != ENVELOPE_DENIED,
@@ -171,10 +156,11 @@ static void refused_in_child(void *arg, void *out, size_t n)
 
     (void)arg;
     (void)n;
-    faults->logins = 0;
+    p11kit_faults->logins = 0;
     (void)setenv("ENVELOPE_PKCS11_PIN", "wrong-canary-0002", 1);
-    *(int *)out =
-        p11kit_open(&cmk, KEY) == ENVELOPE_DENIED ? faults->logins : 1000;
+    *(int *)out = p11kit_open(&cmk, KEY) == ENVELOPE_DENIED
+                      ? p11kit_faults->logins
+                      : 1000;
 }
 
 static void *try_wrong_pin(void *arg)
@@ -195,22 +181,23 @@ static void wrong_pins(void)
     int logins = -1;
 
     (void)setenv("ENVELOPE_PKCS11_PIN", "wrong-canary-0002", 1);
-    faults->logins = 0;
+    p11kit_faults->logins = 0;
     for (size_t i = 0; i < 8; i++) {
         (void)pthread_create(&threads[i], NULL, try_wrong_pin, NULL);
     }
     for (size_t i = 0; i < 8; i++) {
         (void)pthread_join(threads[i], NULL);
     }
-    ok(faults->logins == 1, "8 threads send a wrong PIN once");
+    ok(p11kit_faults->logins == 1, "8 threads send a wrong PIN once");
     ok(child_ask(refused_in_child, NULL, &logins, sizeof logins) && logins == 0,
        "a child of fork() does not send it either");
     (void)setenv("ENVELOPE_PKCS11_PIN", "wrong-canary-0003", 1);
-    ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED && faults->logins == 2,
+    ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED && p11kit_faults->logins == 2,
        "another wrong one is sent once, too");
     (void)setenv("ENVELOPE_PKCS11_PIN", P11KIT_PIN, 1);
     cmk = p11kit_opened(KEY);
-    ok(cmk != NULL && faults->logins == 3, "the right one opens the token");
+    ok(cmk != NULL && p11kit_faults->logins == 3,
+       "the right one opens the token");
     p11kit_close(cmk);
 }
 
@@ -254,26 +241,6 @@ static void threads(void)
     ok(failed == 0, "threads open, use and close sessions side by side");
 }
 
-/* The folder of this program has the one of the module beside it. */
-static bool find_module(void)
-{
-    char path[4096] = {0};
-    char *slash = NULL;
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 64);
-    void *module = NULL;
-
-    slash = n > 0 ? strstr(path, "/tests/unit/") : NULL;
-    if (slash == NULL) {
-        return false;
-    }
-    (void)strcpy(slash, "/tests/providers/pkcs11_faults.so");
-    module = dlopen(path, RTLD_NOW);
-    faults = module != NULL ? dlsym(module, "faults") : NULL;
-    (void)setenv("EE_FAULTS_MODULE", p11kit_softhsm(), 1);
-    (void)setenv("ENVELOPE_PKCS11_MODULE", path, 1);
-    return faults != NULL;
-}
-
 int main(void)
 {
     if (p11kit_softhsm() == NULL) {
@@ -283,7 +250,7 @@ int main(void)
     }
     p11kit_provider = envelope_module_providers()[0];
     p11kit_token("one");
-    if (!find_module()) {
+    if (!p11kit_load_faults()) {
         skip("pkcs11_faults.so is not built: make test-providers",
              "the provider and tokens in trouble");
         return done();

@@ -73,6 +73,7 @@ static void use_parents(void *arg, void *out, size_t n)
     (void)n;
     *(int *)out = p11kit_round_trip(arg);
     p11kit_close(arg);
+    p11kit_child_ends();
 }
 
 static void open_anew(void *arg, void *out, size_t n)
@@ -87,6 +88,7 @@ static void open_anew(void *arg, void *out, size_t n)
         note("child: %s", p11kit_said);
     }
     p11kit_close(cmk);
+    p11kit_child_ends();
 }
 
 static void after_fork(void)
