@@ -199,7 +199,8 @@ class WithoutAnOwnKey(SealOnly):
         self.one(self.office, SET_STATE, key_id, "disabled")
         self.refuses_open("is disabled", self.office, self.blob)
         self.one(self.office, DESTROY, key_id)
-        self.refuses_open("no key", self.office, self.blob)
+        self.refuses_open("seal-only version that was destroyed", self.office,
+                          self.blob)
 
     def test_the_name_says_what_to_type(self):
         for sql, args in ((SET_STATE, ("pay", "disabled")),
