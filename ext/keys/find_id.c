@@ -83,8 +83,8 @@ static int unknown_id(const uint8_t *key_id, struct ee_error *err)
     ee_hex(hex, ee_bytes(key_id, EE_KEY_ID_BYTES));
     return ee_fail(err, EE_KEY_UNKNOWN,
                    "key unavailable: no key %s in this database or the "
-                   "attached ones; ATTACH the database it was sealed in (a "
-                   "seal-only version that was destroyed leaves no row)",
+                   "attached ones; ATTACH the database it was sealed in; a "
+                   "seal-only version that was destroyed leaves no row",
                    hex);
 }
 

@@ -38,4 +38,4 @@ SELECT envelope_open(envelope_seal('x', 'archive:pii'));
 CREATE TEMP TABLE kept AS SELECT Email FROM archive.Customer;
 DETACH archive;
 SELECT envelope_open(Email, 'Customer.Email', 1) FROM kept;
--- => Error: envelope_open: key unavailable: no key <16 hex digits> in this database or the attached ones; ATTACH the database it was sealed in (a seal-only version that was destroyed leaves no row)
+-- => Error: envelope_open: key unavailable: no key <16 hex digits> in this database or the attached ones; ATTACH the database it was sealed in; a seal-only version that was destroyed leaves no row
