@@ -88,6 +88,15 @@ static void take_status(struct ee_exchange *x)
     x->reply->body[x->reply->body_bytes] = '\0';
 }
 
+/* For those who have to know whether anybody is there. */
+static void take_connected(struct ee_exchange *x)
+{
+    curl_off_t us = 0;
+
+    (void)curl_easy_getinfo(x->easy, CURLINFO_CONNECT_TIME_T, &us);
+    x->reply->connected = us > 0 ? 1 : 0;
+}
+
 static int perform(struct ee_http *h, struct ee_exchange *x)
 {
     const CURLcode set = ee_exchange_options(x, &h->tls, &h->sockets);
@@ -102,6 +111,7 @@ static int perform(struct ee_http *h, struct ee_exchange *x)
         rc = ENVELOPE_NOMEM;
     } else {
         rc = run(h->multi, x);
+        take_connected(x);
         if (rc == ENVELOPE_OK) {
             take_status(x);
         }
