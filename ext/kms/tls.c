@@ -70,8 +70,7 @@ CURLcode ee_tls_options(CURL *easy, const struct ee_http_tls *tls)
         rc = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     }
     if (rc == CURLE_OK && curl_has_openssl()) {
-        rc = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION,
-                              keep_secrets);
+        rc = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, keep_secrets);
     }
     if (rc == CURLE_OK && tls != NULL) {
         rc = believe(easy, tls);

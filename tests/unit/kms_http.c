@@ -169,7 +169,7 @@ static int ask(const char *method, const char *path, const char *body,
                                             .body = body,
                                             .body_bytes =
                                                 body != NULL ? strlen(body) : 0,
-                                            .flags = ENVELOPE_HTTP_LOCAL};
+                                            .flags = ENVELOPE_HTTP_CONTAINER};
     const struct envelope_transport *t = ee_http_transport(http, &f.call);
 
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
