@@ -243,6 +243,31 @@ static void replies(void)
        "neither where the server does not say how many");
 }
 
+/* Nobody answers in either case; who is there may the next time. */
+static void presence(void)
+{
+    const int there = port;
+    struct envelope_http_reply r;
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof at;
+    const int closed = socket(AF_INET, SOCK_STREAM, 0); /* does not listen */
+
+    ok(ask("GET", "/none", NULL, &r) == ENVELOPE_UNAVAILABLE &&
+           r.connected != 0,
+       "who takes the connection and says nothing is there");
+    if (bind(closed, (struct sockaddr *)&at, n) != 0 ||
+        getsockname(closed, (struct sockaddr *)&at, &n) != 0) {
+        abort();
+    }
+    port = ntohs(at.sin_port);
+    ok(ask("GET", "/none", NULL, &r) == ENVELOPE_UNAVAILABLE &&
+           r.connected == 0,
+       "who refuses it is not");
+    port = there;
+    (void)close(closed);
+}
+
 static int connection(void)
 {
     struct envelope_http_reply r;
