@@ -56,9 +56,10 @@ enum envelope_result {
 /* ---- HTTP, so that a provider can be tested without a network ---- */
 
 enum envelope_http_flags {
-    /* Metadata of this machine: http:// is allowed to 127.0.0.0/8, ::1,
-     * localhost, 169.254.0.0/16 and fd00:ec2::/32; no proxy; 1 s to connect. */
-    ENVELOPE_HTTP_LOCAL = 1
+    /* For both: no proxy, 1 s to connect, and http:// is allowed to
+     * 127.0.0.0/8, ::1, localhost and ... */
+    ENVELOPE_HTTP_CONTAINER = 1, /* 169.254.170.2, .170.23, fd00:ec2::23 */
+    ENVELOPE_HTTP_INSTANCE = 2   /* 169.254.169.254, fd00:ec2::254 */
 };
 
 struct envelope_http_request {
@@ -83,6 +84,7 @@ struct envelope_http_reply {
     char *body;             /* ends with a NUL that is not counted; may hold
                                secrets: release() wipes it */
     size_t body_bytes;
+    int connected; /* 0: exchange() failed, and nobody took the connection */
 };
 
 struct envelope_call;

@@ -46,6 +46,28 @@ static int from_web_identity(const struct ee_aws_client *client,
                : rc;
 }
 
+/* A role that the profile assumes comes before a web identity, and that before
+ * whatever else the profile has. */
+static int from_files(const struct ee_aws_client *client,
+                      struct envelope_call *call,
+                      const struct ee_aws_settings *s,
+                      struct ee_aws_credentials *out, const char **source,
+                      bool *found)
+{
+    int rc = ENVELOPE_OK;
+
+    *found = false;
+    if (!ee_aws_profile_assumes(s)) {
+        *source = "a web identity";
+        rc = from_web_identity(client, call, s, out, found);
+    }
+    if (rc == ENVELOPE_OK && !*found) {
+        *source = "a profile";
+        rc = ee_aws_profile_credentials(client, call, s, out, found);
+    }
+    return rc;
+}
+
 static int find(const struct ee_aws_client *client, struct envelope_call *call,
                 const struct ee_aws_settings *s, struct ee_aws_credentials *out,
                 const char **source)
@@ -55,12 +77,7 @@ static int find(const struct ee_aws_client *client, struct envelope_call *call,
 
     *source = "the environment";
     if (rc == ENVELOPE_OK && !found) {
-        *source = "a profile";
-        rc = ee_aws_profile_credentials(client, call, s, out, &found);
-    }
-    if (rc == ENVELOPE_OK && !found) {
-        *source = "a web identity";
-        rc = from_web_identity(client, call, s, out, &found);
+        rc = from_files(client, call, s, out, source, &found);
     }
     if (rc == ENVELOPE_OK && !found) {
         *source = "the container's role";

@@ -3,10 +3,11 @@
  * aws_chain.h: the credentials of an open CMK, found as AWS's SDKs find them
  * and renewed before they end.
  *
- * The first of these that is there: the environment; the session's profile;
- * AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN; the container's endpoint; the
- * instance's metadata. One that is there and does not work is an error, and
- * not a reason to go on as somebody else.
+ * The first of these that is there: the environment; a role that the session's
+ * profile assumes by source_profile or credential_source;
+ * AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN; what else the profile has; the
+ * container's endpoint; the instance's metadata. One that is there and does not
+ * work is an error, and not a reason to go on as somebody else.
  */
 #ifndef EE_KMS_AWS_CHAIN_H
 #define EE_KMS_AWS_CHAIN_H

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "kms/aws_reply.h"
 #include "kms/buffer.h"
+#include "kms/fail.h"
 #include "kms/retry.h"
 
 #include <stdio.h>
@@ -91,18 +92,18 @@ int ee_aws_post(const struct ee_aws_client *client, struct envelope_call *call,
 }
 
 int ee_aws_local(const struct ee_aws_client *client, struct envelope_call *call,
-                 const char *method, const char *url, const char *header,
-                 int64_t limit_ms, struct envelope_http_reply *reply)
+                 const struct ee_aws_ask *ask,
+                 struct envelope_http_reply *reply)
 {
     const int64_t deadline = call->deadline_ms;
-    const int64_t limit = call->now_ms(call->arg) + limit_ms;
-    const char *const headers[] = {header, NULL};
+    const int64_t limit = call->now_ms(call->arg) + ask->limit_ms;
+    const char *const headers[] = {ask->header, NULL};
     const struct envelope_http_request request = {
         .size = sizeof request,
-        .method = method,
-        .url = url,
+        .method = ask->method,
+        .url = ask->url,
         .headers = headers,
-        .flags = ENVELOPE_HTTP_LOCAL,
+        .flags = ask->flags,
     };
     int rc = ENVELOPE_OK;
 
@@ -110,6 +111,13 @@ int ee_aws_local(const struct ee_aws_client *client, struct envelope_call *call,
     rc = ee_retry_exchange(ee_http_transport(client->http, call), call,
                            &request, ee_retry_by_status, true, reply);
     call->deadline_ms = deadline;
+    if (rc == ENVELOPE_OK && ee_retry_by_status(reply)) {
+        rc = ee_kms_fail(call, ENVELOPE_UNAVAILABLE,
+                         "who gives AWS credentials to this machine or "
+                         "container answers with status %d: try again",
+                         reply->status);
+        ee_aws_release(client, call, reply);
+    }
     return rc;
 }
 

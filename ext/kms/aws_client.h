@@ -33,11 +33,19 @@ int ee_aws_post(const struct ee_aws_client *client, struct envelope_call *call,
                 const struct ee_aws_credentials *by,
                 struct envelope_http_reply *reply) EE_CHECKED;
 
-/* Asks an address of this machine's own, in at most limit_ms. header: NULL for
- * none. */
+/* A request to somebody on this machine. */
+struct ee_aws_ask {
+    const char *method;
+    const char *url;
+    const char *header; /* NULL: none */
+    uint32_t flags;     /* one of enum envelope_http_flags */
+    int64_t limit_ms;   /* for all tries */
+};
+
+/* As ee_aws_post(), but a status that means "later" is ENVELOPE_UNAVAILABLE,
+ * too. */
 int ee_aws_local(const struct ee_aws_client *client, struct envelope_call *call,
-                 const char *method, const char *url, const char *header,
-                 int64_t limit_ms,
+                 const struct ee_aws_ask *ask,
                  struct envelope_http_reply *reply) EE_CHECKED;
 
 void ee_aws_release(const struct ee_aws_client *client,

@@ -84,7 +84,12 @@ static int ask(const struct ee_aws_client *client, struct envelope_call *call,
                struct ee_aws_credentials *out)
 {
     struct envelope_http_reply reply = {.size = sizeof reply};
-    int rc = ee_aws_local(client, call, "GET", url, header, LIMIT_MS, &reply);
+    const struct ee_aws_ask what = {.method = "GET",
+                                    .url = url,
+                                    .header = header,
+                                    .flags = ENVELOPE_HTTP_CONTAINER,
+                                    .limit_ms = LIMIT_MS};
+    int rc = ee_aws_local(client, call, &what, &reply);
 
     if (rc != ENVELOPE_OK) {
         return rc;

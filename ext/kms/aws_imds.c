@@ -4,6 +4,7 @@
  */
 #include "kms/aws_imds.h"
 
+#include "kms/aws_metadata.h"
 #include "kms/aws_reply.h"
 #include "kms/aws_settings.h"
 #include "kms/buffer.h"
@@ -16,7 +17,6 @@
 #define WHERE        "latest/meta-data/iam/security-credentials/"
 #define LIMIT_MS     2000 /* of each request; elsewhere nobody answers */
 #define URL_MAX      512
-#define ROLE_MAX     65
 #define TOKEN_MAX    1024
 #define TOKEN_HEADER "X-aws-ec2-metadata-token: "
 
@@ -24,7 +24,7 @@ struct imds {
     const struct ee_aws_client *client;
     struct envelope_call *call;
     char base[URL_MAX / 2]; /* ends with '/' */
-    char role[ROLE_MAX];
+    char role[EE_AWS_ROLE_MAX];
     struct ee_buffer token; /* the header; secret */
 };
 
@@ -54,36 +54,22 @@ static int set_base(struct imds *m)
     return ENVELOPE_OK;
 }
 
-/* The text of a reply: one line, of at most size - 1 printable characters. */
-static bool take_line(const struct envelope_http_reply *reply, char *out,
-                      size_t size)
-{
-    const size_t n = strcspn(reply->body, "\r\n");
-
-    if (reply->status != 200 || n == 0 || n >= size) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (reply->body[i] <= ' ' || reply->body[i] > '~') {
-            return false;
-        }
-    }
-    memcpy(out, reply->body, n);
-    out[n] = '\0';
-    return true;
-}
-
 static int get(struct imds *m, const char *method, const char *path,
                const char *header, struct envelope_http_reply *reply)
 {
     char url[URL_MAX];
 
     (void)snprintf(url, sizeof url, "%s%s", m->base, path);
-    return ee_aws_local(m->client, m->call, method, url, header, LIMIT_MS,
+    return ee_aws_local(m->client, m->call,
+                        &(struct ee_aws_ask){.method = method,
+                                             .url = url,
+                                             .header = header,
+                                             .flags = ENVELOPE_HTTP_INSTANCE,
+                                             .limit_ms = LIMIT_MS},
                         reply);
 }
 
-/* *found: somebody gives tokens. */
+/* *found: somebody gives tokens. Who took the connection is there. */
 static int get_token(struct imds *m, bool *found)
 {
     struct envelope_http_reply reply = {.size = sizeof reply};
@@ -93,10 +79,13 @@ static int get_token(struct imds *m, bool *found)
 
     if (rc != ENVELOPE_OK) {
         *found = false;
-        return rc == ENVELOPE_UNAVAILABLE ? ENVELOPE_OK : rc;
+        return rc == ENVELOPE_UNAVAILABLE && reply.connected == 0 ? ENVELOPE_OK
+                                                                  : rc;
     }
     ee_buffer_put(&m->token, TOKEN_HEADER);
-    *found = take_line(&reply, m->token.text + head, m->token.size - head);
+    *found = reply.status == 200 &&
+             ee_aws_read_token(ee_bytes(reply.body, reply.body_bytes),
+                               m->token.text + head, m->token.size - head);
     ee_aws_release(m->client, m->call, &reply);
     return ENVELOPE_OK;
 }
@@ -110,8 +99,8 @@ static int get_role(struct imds *m, bool *found)
     if (rc != ENVELOPE_OK) {
         return rc;
     }
-    *found = take_line(&reply, m->role, sizeof m->role) &&
-             strcspn(m->role, "/?#%\\:") == strlen(m->role);
+    *found = reply.status == 200 &&
+             ee_aws_read_role(ee_bytes(reply.body, reply.body_bytes), m->role);
     ee_aws_release(m->client, m->call, &reply);
     return ENVELOPE_OK;
 }
@@ -119,7 +108,7 @@ static int get_role(struct imds *m, bool *found)
 static int get_credentials(struct imds *m, struct ee_aws_credentials *out)
 {
     struct envelope_http_reply reply = {.size = sizeof reply};
-    char path[sizeof WHERE + ROLE_MAX];
+    char path[sizeof WHERE + EE_AWS_ROLE_MAX];
     int rc = ENVELOPE_OK;
 
     (void)snprintf(path, sizeof path, "%s%s", WHERE, m->role);

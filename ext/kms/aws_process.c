@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * aws_process.c: a shell in a process group of its own, and a pipe from it.
+ *
+ * The group can be killed as a whole. Where a person may be asked it is the
+ * terminal's foreground group for as long as it runs, as a shell's job is.
  */
 #include "kms/aws_process.h"
 
@@ -17,12 +20,39 @@
 
 #define LOOK_MS 20 /* how often deadline and interrupt are looked at */
 
+/* Only who has the terminal may give it to a program; and a stdin that is none
+ * is the application's to read. */
+static bool may_talk(const struct envelope_call *call)
+{
+    return (call->flags & ENVELOPE_MAY_PROMPT) != 0 &&
+           isatty(STDIN_FILENO) == 1 && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+/* Takes the terminal back from the group of that program. SIGTTOU would stop
+ * us, who are in the background. */
+static void take_terminal(pid_t from)
+{
+    sigset_t before;
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTTOU);
+    (void)pthread_sigmask(SIG_BLOCK, &set, &before);
+    if (tcgetpgrp(STDIN_FILENO) == from) {
+        (void)tcsetpgrp(STDIN_FILENO, getpgrp());
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 /* stdout goes into the pipe; the rest to nobody, unless a person is there. */
 static int prepare_files(posix_spawn_file_actions_t *files, int out, bool talks)
 {
     int rc = posix_spawn_file_actions_adddup2(files, out, STDOUT_FILENO);
 
-    if (rc == 0 && !talks) {
+    if (rc == 0 && talks) {
+        return posix_spawn_file_actions_addtcsetpgrp_np(files, STDIN_FILENO);
+    }
+    if (rc == 0) {
         rc = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null",
                                               O_RDONLY, 0);
         if (rc == 0) {
@@ -33,12 +63,11 @@ static int prepare_files(posix_spawn_file_actions_t *files, int out, bool talks)
     return rc;
 }
 
-/* As after a login: no signal blocked or ignored. A group of its own can be
- * killed as a whole; but a program that talks must stay in the terminal's. */
-static int prepare_signals(posix_spawnattr_t *attr, bool talks)
+/* As after a login: no signal blocked or ignored. */
+static int prepare_signals(posix_spawnattr_t *attr)
 {
-    const int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                      (talks ? 0 : POSIX_SPAWN_SETPGROUP);
+    const int flags =
+        POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP;
     sigset_t none;
     sigset_t all;
     int rc = posix_spawnattr_setflags(attr, (short)flags);
@@ -65,7 +94,7 @@ static int start(const char *command, int out, bool talks, pid_t *pid)
     if (rc == 0) {
         rc = prepare_files(&files, out, talks);
         if (rc == 0) {
-            rc = prepare_signals(&attr, talks);
+            rc = prepare_signals(&attr);
         }
         if (rc == 0) {
             rc = posix_spawn(pid, "/bin/sh", &files, &attr, argv, environ);
@@ -156,7 +185,7 @@ static int reap(struct envelope_call *call, pid_t pid, bool *gone)
 int ee_aws_process_run(struct envelope_call *call, const char *command,
                        uint8_t *out, size_t size, size_t *n)
 {
-    const bool talks = (call->flags & ENVELOPE_MAY_PROMPT) != 0;
+    const bool talks = may_talk(call);
     int ends[2] = {-1, -1};
     bool gone = false;
     pid_t pid = 0;
@@ -180,9 +209,12 @@ int ee_aws_process_run(struct envelope_call *call, const char *command,
         rc = reap(call, pid, &gone);
     }
     if (!gone) {
-        (void)kill(talks ? pid : -pid, SIGKILL);
+        (void)kill(-pid, SIGKILL);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
         }
+    }
+    if (talks) {
+        take_terminal(pid);
     }
     return rc;
 }

@@ -18,7 +18,9 @@
 /* Runs command and reads what it prints, at most size bytes, into out, which
  * should be secret memory and is the caller's to wipe. The program and what it
  * started are killed at call->deadline_ms, when the user interrupts, and when
- * it prints more. It may talk to a person when the call may. */
+ * it prints more. Where the call may ask a person, and stdin is a terminal that
+ * is ours at the moment, the program has the terminal until it ends; else its
+ * stdin is empty, and what it says on stderr is dropped. */
 int ee_aws_process_run(struct envelope_call *call, const char *command,
                        uint8_t *out, size_t size, size_t *n) EE_CHECKED;
 

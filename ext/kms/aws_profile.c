@@ -250,11 +250,18 @@ static int step(struct walk *w, const char *profile, char *next,
     return rc;
 }
 
-static bool has_role(const struct walk *w, const char *profile)
+static bool has(const struct ee_aws_settings *s, const char *profile,
+                const char *property)
 {
     struct ee_bytes value = {NULL, 0};
 
-    return ee_aws_profile_get(w->s, profile, "role_arn", &value);
+    return ee_aws_profile_get(s, profile, property, &value);
+}
+
+bool ee_aws_profile_assumes(const struct ee_aws_settings *s)
+{
+    return has(s, s->profile, "role_arn") &&
+           !has(s, s->profile, "web_identity_token_file");
 }
 
 /* Down to the credentials that the last role is assumed with. */
@@ -265,7 +272,7 @@ static int descend(struct walk *w, struct ee_aws_credentials *out, bool *found)
     bool self = false; /* a profile may be its own source: of its keys */
 
     (void)snprintf(name, sizeof name, "%s", w->s->profile);
-    while (!self && has_role(w, name)) {
+    while (!self && has(w->s, name, "role_arn")) {
         bool ended = false;
         int rc = ENVELOPE_OK;
 

@@ -16,6 +16,9 @@
 
 #define EE_AWS_PROFILE_DEPTH 5 /* of profiles that lead to each other */
 
+/* Does the session's profile have a role that other credentials assume? */
+bool ee_aws_profile_assumes(const struct ee_aws_settings *s);
+
 /* *found is false, and the result ENVELOPE_OK, when the session's profile is
  * not there or has none of these. */
 int ee_aws_profile_credentials(const struct ee_aws_client *client,

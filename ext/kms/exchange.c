@@ -196,7 +196,7 @@ static CURLcode set_signature(struct ee_exchange *x)
  * very machine. */
 static CURLcode set_route(struct ee_exchange *x)
 {
-    const bool local = (x->request->flags & ENVELOPE_HTTP_LOCAL) != 0;
+    const bool local = (x->request->flags & EE_HTTP_LOCAL) != 0;
     CURLcode rc = curl_easy_setopt(x->easy, CURLOPT_URL, x->request->url);
 
     if (rc == CURLE_OK) {

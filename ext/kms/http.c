@@ -96,6 +96,18 @@ static void take_status(struct ee_exchange *x)
     x->reply->body[x->reply->body_bytes] = '\0';
 }
 
+/* For those who have to know whether anybody is there. A connection that was
+ * there before takes no time; who is sent a request has one. */
+static void take_connected(struct ee_exchange *x)
+{
+    curl_off_t connect = 0;
+    curl_off_t sent = 0;
+
+    (void)curl_easy_getinfo(x->easy, CURLINFO_CONNECT_TIME_T, &connect);
+    (void)curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
+    x->reply->connected = connect > 0 || sent > 0 ? 1 : 0;
+}
+
 static int perform(struct ee_http *h, struct ee_exchange *x)
 {
     const CURLcode set = ee_exchange_options(x, &h->tls, &h->sockets);
@@ -113,6 +125,7 @@ static int perform(struct ee_http *h, struct ee_exchange *x)
         rc = ENVELOPE_NOMEM;
     } else {
         rc = run(h->multi, x);
+        take_connected(x);
         if (rc == ENVELOPE_OK) {
             take_status(x);
         }

@@ -23,18 +23,46 @@ struct parts {
     char *unwanted;
 };
 
-static bool is_local_4(const char *host)
+/* Who gives credentials to what runs here, by AWS's SDKs: an address of these,
+ * whichever way it is written. */
+static const struct {
+    uint32_t flag;
+    int family;
+    const char *address;
+} givers[] = {
+    {ENVELOPE_HTTP_CONTAINER, AF_INET, "169.254.170.2"},
+    {ENVELOPE_HTTP_CONTAINER, AF_INET, "169.254.170.23"},
+    {ENVELOPE_HTTP_CONTAINER, AF_INET6, "fd00:ec2::23"},
+    {ENVELOPE_HTTP_INSTANCE, AF_INET, "169.254.169.254"},
+    {ENVELOPE_HTTP_INSTANCE, AF_INET6, "fd00:ec2::254"},
+};
+
+static bool is_giver(int family, const uint8_t *ip, uint32_t flags)
+{
+    const size_t n = family == AF_INET ? 4 : 16;
+    uint8_t giver[16];
+
+    for (size_t i = 0; i < sizeof givers / sizeof givers[0]; i++) {
+        if (givers[i].family == family && (givers[i].flag & flags) != 0 &&
+            inet_pton(family, givers[i].address, giver) == 1 &&
+            memcmp(ip, giver, n) == 0) { /* lint: memcmp */
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_local_4(const char *host, uint32_t flags)
 {
     uint8_t ip[4];
 
     return inet_pton(AF_INET, host, ip) == 1 &&
-           (ip[0] == 127 || (ip[0] == 169 && ip[1] == 254));
+           (ip[0] == 127 || is_giver(AF_INET, ip, flags));
 }
 
-static bool is_local_6(const char *host)
+static bool is_local_6(const char *host, uint32_t flags)
 {
     static const uint8_t loopback[16] = {[15] = 1};
-    static const uint8_t metadata[4] = {0xfd, 0x00, 0x0e, 0xc2};
     char text[INET6_ADDRSTRLEN];
     const size_t n = strlen(host);
     uint8_t ip[16];
@@ -45,15 +73,16 @@ static bool is_local_6(const char *host)
     memcpy(text, host + 1, n - 2);
     text[n - 2] = '\0';
     return inet_pton(AF_INET6, text, ip) == 1 &&
-           (memcmp(ip, loopback, sizeof ip) == 0 ||
-            memcmp(ip, metadata, sizeof metadata) == 0); /* lint: memcmp */
+           (memcmp(ip, loopback, sizeof ip) == 0 || /* lint: memcmp */
+            is_giver(AF_INET6, ip, flags));
 }
 
 /* libcurl resolves "localhost" to the loopback addresses and asks no server. */
-static bool is_local(const char *host)
+static bool is_local(const char *host, uint32_t flags)
 {
-    return strcmp(host, "localhost") == 0 || is_local_4(host) ||
-           is_local_6(host);
+    return (flags & EE_HTTP_LOCAL) != 0 &&
+           (strcmp(host, "localhost") == 0 || is_local_4(host, flags) ||
+            is_local_6(host, flags));
 }
 
 static int check_url(struct envelope_call *call, const struct parts *p,
@@ -67,8 +96,7 @@ static int check_url(struct envelope_call *call, const struct parts *p,
     if (strcmp(p->scheme, "https") == 0) {
         return ENVELOPE_OK;
     }
-    if (strcmp(p->scheme, "http") == 0 && (flags & ENVELOPE_HTTP_LOCAL) != 0 &&
-        is_local(p->host)) {
+    if (strcmp(p->scheme, "http") == 0 && is_local(p->host, flags)) {
         return ENVELOPE_OK;
     }
     return ee_kms_fail(call, ENVELOPE_CONFIGURATION,

@@ -11,13 +11,17 @@
 
 #define EE_HTTP_HOST_MAX 256
 
+/* Either of them: what is asked is on this very machine. */
+#define EE_HTTP_LOCAL                                                          \
+    ((uint32_t)ENVELOPE_HTTP_CONTAINER | (uint32_t)ENVELOPE_HTTP_INSTANCE)
+
 /* Whom it goes to, for messages: "vault.example:8200". */
 struct ee_http_peer {
     char shown[EE_HTTP_HOST_MAX];
 };
 
 /* ENVELOPE_CONFIGURATION unless the URL is https:// (or, for
- * ENVELOPE_HTTP_LOCAL, http:// to an address of this machine's own), without
+ * these flags, http:// to the addresses that they allow), without
  * user and fragment, and no header holds a control character. */
 int ee_request_check(struct envelope_call *call,
                      const struct envelope_http_request *request,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * tls.c: libcurl's options for TLS, and one of OpenSSL's that libcurl has no
+ * tls.c: libcurl's options for TLS, and those of OpenSSL's that libcurl has no
  * name for.
  */
 #include "kms/tls.h"
@@ -10,11 +10,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* OpenSSL keeps what it decrypted last in a buffer; this has it wiped. */
-static CURLcode wipe_what_was_read(CURL *easy, void *ctx, void *arg)
+/* OpenSSL keeps what it decrypted last in a buffer: have it wiped. For
+ * SSLKEYLOGFILE libcurl writes the secrets of a connection into a file: have
+ * OpenSSL not tell them. libcurl has set that up when it calls this. */
+static CURLcode keep_secrets(CURL *easy, void *ctx, void *arg)
 {
     (void)easy;
     (void)arg;
+    SSL_CTX_set_keylog_callback(ctx, NULL);
     (void)SSL_CTX_set_options(ctx, SSL_OP_CLEANSE_PLAINTEXT);
     return CURLE_OK;
 }
@@ -67,8 +70,7 @@ CURLcode ee_tls_options(CURL *easy, const struct ee_http_tls *tls)
         rc = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     }
     if (rc == CURLE_OK && curl_has_openssl()) {
-        rc = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION,
-                              wipe_what_was_read);
+        rc = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, keep_secrets);
     }
     if (rc == CURLE_OK && tls != NULL) {
         rc = believe(easy, tls);

@@ -3,6 +3,7 @@
  * kms_aws_reply.c: what AWS may answer, on any bytes. The first byte chooses
  * what is read. On failure nothing of the reply is left.
  */
+#include "kms/aws_metadata.h"
 #include "kms/aws_reply.h"
 #include "kms/aws_xml.h"
 #include "kms/heap.h"
@@ -81,6 +82,27 @@ static void credentials(struct ee_bytes in, enum ee_aws_issuer issuer)
     }
 }
 
+/* What is taken can be put into a header, or as one step into a path. */
+static void metadata(struct ee_bytes in)
+{
+    char token[16] = "";
+    char role[EE_AWS_ROLE_MAX] = "";
+
+    if (ee_aws_read_token(in, token, sizeof token)) {
+        check(token[0] != '\0' && strpbrk(token, " \r\n") == NULL);
+        check(memcmp(token, in.p, strlen(token)) == 0);
+    } else {
+        check(token[0] == '\0');
+    }
+    if (ee_aws_read_role(in, role)) {
+        check(role[0] != '\0' && strpbrk(role, " \r\n/\\?#%:<") == NULL);
+        check(strcmp(role, ".") != 0 && strcmp(role, "..") != 0);
+        check(memcmp(role, in.p, strlen(role)) == 0);
+    } else {
+        check(role[0] == '\0');
+    }
+}
+
 static void xml(struct ee_bytes in)
 {
     static struct ee_aws_credentials c;
@@ -149,6 +171,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'p':
         credentials(in, EE_AWS_PROCESS);
+        break;
+    case 'l':
+        metadata(in);
         break;
     case 'x':
         xml(in);

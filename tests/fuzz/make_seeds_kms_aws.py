@@ -92,6 +92,10 @@ def reply_seeds() -> Seeds:
         "error": "<E><Error><Code>AccessDenied</Code></Error></E>"}
     seeds.update({"x_" + name: b"x" + text.encode()
                   for name, text in documents.items()})
+    lines = {"role": "the-role", "end": "r\r\n", "two": "a\nb", "up": "..",
+             "html": "<html>", "token": "AQAE-x_w==", "long": "r" * 65}
+    seeds.update({"l_" + name: b"l" + text.encode()
+                  for name, text in lines.items()})
     return seeds
 
 

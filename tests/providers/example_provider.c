@@ -20,6 +20,8 @@
  * It is here to be read and copied. For keys in a file use keyring:, which
  * encrypts them.
  */
+#define _POSIX_C_SOURCE 200809L /* O_CLOEXEC, with -std=c11 */
+
 #include "envelope_provider.h"
 
 #include <sqlite3ext.h>

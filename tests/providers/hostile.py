@@ -18,6 +18,7 @@ import time
 
 import stub
 from contract import CANARY
+from support import shell
 
 
 class Hostile:
@@ -325,6 +326,19 @@ class Hostile:
         self.assertIn(says, self.error(
             self.connect(), "SELECT envelope_key_create('tls', ?)", uri))
         self.assertEqual([], bad.requests)
+
+    def test_the_secrets_of_a_connection_are_written_nowhere(self):
+        """libcurl looks at SSLKEYLOGFILE when it starts: in another
+        process."""
+        log = self.file("keys.log")
+        os.environ["SSLKEYLOGFILE"] = log
+        self.addCleanup(os.environ.pop, "SSLKEYLOGFILE")
+        before = len(self.stub.requests)
+        self.assertEqual("16\n", shell(
+            self.file("keylog.db"),
+            "SELECT length(envelope_key_create('pii', '%s'));" % self.uri))
+        self.assertLess(before, len(self.stub.requests))
+        self.assertEqual(0, os.path.exists(log) and os.path.getsize(log))
 
     def test_an_expired_certificate(self):
         self.tls("expired", self.authority.expired())

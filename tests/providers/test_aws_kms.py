@@ -15,7 +15,7 @@ import servers
 import sqlscript
 import stub
 from aws import NEEDED, AwsTest, numbers, operation, refusal
-from support import CANARY
+from support import CANARY, shell
 
 OTHER_REGION = "eu-central-1"
 
@@ -347,6 +347,22 @@ class Credentials(AwsTest):
                          "[default]\ncredential_process = %s\n" % program)
         self.works()
 
+    def test_a_credential_process_leaves_a_script_alone(self):
+        """The shell reads its script from the stdin that we have, too."""
+        out = json.dumps({"Version": 1,
+                          "AccessKeyId": self.keys_of_user["AWS_ACCESS_KEY_ID"],
+                          "SecretAccessKey":
+                          self.keys_of_user["AWS_SECRET_ACCESS_KEY"]})
+        program = self.write("greedy", b"#!/bin/sh\ncat >/dev/null\n"
+                             b"cat <<E\n%s\nE\n" % out.encode(), 0o700)
+        self.shared_file("AWS_CONFIG_FILE",
+                         "[default]\ncredential_process = %s\n" % program)
+        text = shell(self.file("script.db"),
+                     "SELECT length(envelope_key_create('pii', '%s'));\n"
+                     % self.uri + "SELECT 'a line of the script';\n" * 400)
+        self.assertEqual(["16"] + 400 * ["a line of the script"],
+                         text.splitlines())
+
     def test_a_role_of_a_source_profile(self):
         role = self.moto.role(self.user + "-role", {"AWS": "*"}, *NEEDED)
         self.moto.permit(self.user, "sts:AssumeRole")
@@ -373,6 +389,9 @@ class Credentials(AwsTest):
         os.environ["AWS_WEB_IDENTITY_TOKEN_FILE"] = self.file("link")
         self.secrets.append("ey.a.b")
         self.works()
+        self.moto.forbid(self.user)
+        self.keys_in_file()
+        self.works()  # it comes before a profile's keys
 
     def test_a_container(self):
         """The endpoint of ECS and EKS is a stub: moto has none."""
@@ -426,6 +445,26 @@ class Credentials(AwsTest):
         self.assertIn("Credential=test-key/", signed["Authorization"])
         self.assertIn("PUT /latest/api/token", imds.server.log())
 
+    def test_an_instance_in_trouble_is_no_instance_without_a_role(self):
+        imds = stub.Stub(None)
+        self.addCleanup(imds.stop)
+        del os.environ["AWS_EC2_METADATA_DISABLED"]
+        os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = (
+            "http://127.0.0.1:%d" % imds.port)
+        for step in ("api/token", "security-credentials/"):
+            with self.subTest(step):
+                imds.spoil = lambda request, reply, step=step: (
+                    stub.Reply(500, [], b"") if request.path.endswith(step)
+                    else stub.Reply(200, [], b"token"))
+                self.refuses("status 500: try again", self.connect(),
+                             "SELECT envelope_key_create('pii', ?)", self.uri)
+        imds.spoil = lambda request, reply: None
+        self.refuses("cannot reach 127.0.0.1", self.connect(),
+                     "SELECT envelope_key_create('pii', ?)", self.uri)
+        os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = "http://127.0.0.1:1"
+        self.refuses("no AWS credentials", self.connect(),
+                     "SELECT envelope_key_create('pii', ?)", self.uri)
+
 
 class Page(AwsTest):
     """ext/provider/AWS_KMS.md: its session works with its policy."""
@@ -449,7 +488,10 @@ class Page(AwsTest):
             .replace("1234abcd-12ab-34cd-56ef-1234567890ab",
                      self.id_of(self.key)))
         # moto asks for every action on "*", whatever it is done to
-        self.actions = json.loads(policies[0])["Statement"][0]["Action"]
+        self.actions = []
+        for statement in json.loads(policies[0])["Statement"]:
+            action = statement["Action"]
+            self.actions += [action] if isinstance(action, str) else action
 
     def run_session(self, actions):
         self.moto.permit(self.user, *actions)

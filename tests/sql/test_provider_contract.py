@@ -173,6 +173,14 @@ class Example(contract.Contract):
     def allow(self):
         os.chmod(self.file("one"), 0o600)
 
+    def test_it_is_plain_c(self):
+        """Who copies it compiles it in his own way."""
+        source = os.path.join(REPO, "tests/providers/example_provider.c")
+        subprocess.run(
+            [os.environ.get("CC", "cc"), "-std=c11", "-Wall", "-Wextra",
+             "-pedantic", "-Werror", "-fsyntax-only",
+             "-I" + os.path.join(REPO, "ext"), source], check=True)
+
     def test_in_the_shell(self):
         text = shell(self.path, '.load "%s/example_provider"\n'
                      "SELECT envelope_cmk_create('example:orders');\n"

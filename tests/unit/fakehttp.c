@@ -84,10 +84,14 @@ static int exchange(void *arg, struct envelope_call *call,
     remember(f, request);
     f->asked++;
     if (n >= f->answer_count || f->answers[n].result != ENVELOPE_OK) {
+        *reply = (struct envelope_http_reply){.size = sizeof *reply};
+        reply->connected =
+            n < f->answer_count ? f->answers[n].reply.connected : 0;
         return n >= f->answer_count ? ENVELOPE_UNAVAILABLE
                                     : f->answers[n].result;
     }
     *reply = f->answers[n].reply;
+    reply->connected = 1;
     /* allocated exactly, so that a checker sees a byte too many */
     reply->body = kit_alloc(reply->body_bytes + 1);
     memcpy(reply->body, f->answers[n].reply.body, reply->body_bytes + 1);

@@ -250,6 +250,32 @@ static void sts_failures(void)
     fails(ENVELOPE_DENIED, "AWS_WEB_IDENTITY_TOKEN_FILE", "no token's file");
 }
 
+/* As AWS's SDK for Python has it. */
+static void order(void)
+{
+    role_files();
+    aws_file("credentials",
+             "[default]\naws_access_key_id=AKIADEFAULT\n"
+             "aws_secret_access_key=f\n",
+             0600, "AWS_SHARED_CREDENTIALS_FILE");
+    aws_file("token", "ey.J.wt\n", 0444, "AWS_WEB_IDENTITY_TOKEN_FILE");
+    aws_set("AWS_ROLE_ARN", "arn:aws:iam::1:role/pod");
+    (void)fake_answer(f, 200, STS_REPLY("ASIAPOD"));
+    gives("ASIAPOD", "a web identity comes before a profile's keys");
+    aws_set("AWS_PROFILE", "keys");
+    ee_aws_chain_forget(chain);
+    (void)fake_answer(f, 200, STS_REPLY("ASIAPOD"));
+    gives("ASIAPOD", "of a profile that AWS_PROFILE names, too");
+    aws_set("AWS_PROFILE", "self");
+    ee_aws_chain_forget(chain);
+    (void)fake_answer(f, 200, STS_REPLY("ASIASELF"));
+    gives("ASIASELF", "but after a role that the profile assumes");
+    aws_set("AWS_ROLE_ARN", NULL);
+    aws_set("AWS_PROFILE", "keys");
+    ee_aws_chain_forget(chain);
+    gives("AKIAKEYS", "without a role there is no web identity");
+}
+
 static void container(void)
 {
     fresh();
@@ -259,7 +285,7 @@ static void container(void)
     gives("ASIATASK", "a container's role");
     ok(asked(0, "http://169.254.170.2/v2/x", "") &&
            fake_request(f, 0)->headers[0] == '\0' &&
-           fake_request(f, 0)->flags == ENVELOPE_HTTP_LOCAL,
+           fake_request(f, 0)->flags == ENVELOPE_HTTP_CONTAINER,
        "the relative URI wins; it is this machine's own");
     ee_aws_chain_forget(chain);
     fake_clear(f);
@@ -318,6 +344,45 @@ static void instance(void)
     fails(ENVELOPE_INTERRUPTED, "", "interrupted");
 }
 
+static void answer_times(int n, int status, const char *body)
+{
+    for (int i = 0; i < n; i++) {
+        (void)fake_answer(f, status, body);
+    }
+}
+
+/* Whoever is there and fails may not fail the next time. */
+static void instance_in_trouble(void)
+{
+    static const int statuses[] = {429, 500, 503};
+
+    for (size_t i = 0; i < 3; i++) {
+        for (int step = 0; step < 3; step++) {
+            fresh();
+            aws_set("AWS_EC2_METADATA_DISABLED", NULL);
+            answer_times(step > 0, 200, "token");
+            answer_times(step > 1, 200, "the-role");
+            answer_times(4, statuses[i], "");
+            fails(ENVELOPE_UNAVAILABLE, "try again", "status at a step");
+        }
+    }
+    fresh();
+    aws_set("AWS_EC2_METADATA_DISABLED", NULL);
+    for (int i = 0; i < 4; i++) {
+        fake_failure(f, ENVELOPE_UNAVAILABLE);
+        f->answers[i].reply.connected = 1;
+    }
+    fails(ENVELOPE_UNAVAILABLE, "", "one who takes connections is there");
+    fresh();
+    aws_set("AWS_EC2_METADATA_DISABLED", NULL);
+    (void)fake_answer(f, 200, "token");
+    fails(ENVELOPE_UNAVAILABLE, "", "so is one who gave a token");
+    fresh();
+    aws_set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x");
+    answer_times(4, 503, "");
+    fails(ENVELOPE_UNAVAILABLE, "try again", "a container's endpoint, too");
+}
+
 static void later(int64_t seconds)
 {
     f->unix_seconds += seconds;
@@ -363,8 +428,10 @@ int main(void)
     roles();
     bad_roles();
     sts_failures();
+    order();
     container();
     instance();
+    instance_in_trouble();
     renewal();
     ok(f->open_replies == 0, "every reply was released");
     ee_secret_pages_free(chain, sizeof *chain);

@@ -9,6 +9,7 @@
 #include "tap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,80 @@ static void ends(void)
        "no child is left behind");
 }
 
+/* Nobody is at a pipe, whatever the call allows. */
+static void script(void)
+{
+    char left[8] = "";
+    int ends_of[2];
+    const int before = dup(STDIN_FILENO);
+
+    if (before < 0 || pipe(ends_of) != 0 || write(ends_of[1], "rest", 4) != 4 ||
+        dup2(ends_of[0], STDIN_FILENO) != STDIN_FILENO) {
+        abort();
+    }
+    f->call.flags = ENVELOPE_MAY_PROMPT;
+    ok(run("cat; echo $?", 20000) == ENVELOPE_OK && strcmp(out, "0\n") == 0 &&
+           read(STDIN_FILENO, left, sizeof left - 1) == 4 &&
+           strcmp(left, "rest") == 0,
+       "a script on stdin is the application's, and not the program's");
+    ok(run("sleep 30 & echo $!; wait", 1000) == ENVELOPE_UNAVAILABLE && dies(),
+       "and the program's children end at the deadline, too");
+    f->call.flags = 0;
+    (void)dup2(before, STDIN_FILENO);
+    (void)close(before);
+    (void)close(ends_of[0]);
+    (void)close(ends_of[1]);
+}
+
+/* In a child whose terminal this is: which of it does not hold? 0: none. */
+static int at_terminal(const char *name)
+{
+    int fd = -1;
+
+    (void)setsid();
+    fd = open(name, O_RDWR); /* of a session without one: it is ours then */
+    if (fd < 0 || dup2(fd, STDIN_FILENO) < 0) {
+        return 1;
+    }
+    f->call.flags = ENVELOPE_MAY_PROMPT;
+    if (run("read x; echo \"$x\"", 20000) != ENVELOPE_OK ||
+        strcmp(out, "typed\n") != 0) {
+        return 2;
+    }
+    if (tcgetpgrp(STDIN_FILENO) != getpgrp()) {
+        return 3;
+    }
+    if (run("sleep 30 & echo $!; wait", 1000) != ENVELOPE_UNAVAILABLE ||
+        !dies()) {
+        return 4;
+    }
+    return tcgetpgrp(STDIN_FILENO) == getpgrp() ? 0 : 5;
+}
+
+static void terminal(void)
+{
+    const int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int status = -1;
+    pid_t pid = 0;
+
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0 ||
+        write(master, "typed\n", 6) != 6) {
+        abort();
+    }
+    pid = fork();
+    if (pid == 0) {
+        _exit(at_terminal(ptsname(master)));
+    }
+    (void)waitpid(pid, &status, 0);
+    (void)close(master);
+    ok(status == 0,
+       "at a terminal the program can ask, is killed with its children, and "
+       "gives the terminal back");
+    if (status != 0) {
+        note("step %d", WEXITSTATUS(status));
+    }
+}
+
 static void signals(void)
 {
     sigset_t blocked;
@@ -128,6 +203,8 @@ int main(void)
     f->call.now_ms = real_ms;
     results();
     ends();
+    script();
+    terminal();
     signals();
     fake_free(f);
     return done();

@@ -169,7 +169,7 @@ static int ask(const char *method, const char *path, const char *body,
                                             .body = body,
                                             .body_bytes =
                                                 body != NULL ? strlen(body) : 0,
-                                            .flags = ENVELOPE_HTTP_LOCAL};
+                                            .flags = ENVELOPE_HTTP_CONTAINER};
     const struct envelope_transport *t = ee_http_transport(http, &f.call);
 
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
@@ -335,6 +335,69 @@ static void waiting(void)
        f.call.message);
 }
 
+/* Nobody answers in either case; who is there may the next time. */
+static void presence(void)
+{
+    const int there = port;
+    struct envelope_http_reply r;
+
+    f.now_ms = ee_monotonic_ms();
+    f.step_ms = 500;
+    ok(ask("GET", "/none", NULL, &r) == ENVELOPE_UNAVAILABLE &&
+           r.connected != 0,
+       "who takes the connection and says nothing is there");
+    port = 1;
+    ok(ask("GET", "/none", NULL, &r) == ENVELOPE_UNAVAILABLE &&
+           r.connected == 0,
+       "who refuses it is not");
+    port = there;
+}
+
+static int broken[2]; /* a pipe that nobody reads */
+
+static int write_to_nobody(void *arg)
+{
+    (void)arg;
+    return write(broken[1], "x", 1) == 1; /* never: EPIPE */
+}
+
+/* libcurl 7.88 asks the kernel for no SIGPIPE; another version, or OpenSSL,
+ * may not. What the call asks in the middle of an exchange plays them. */
+static int exchange_over_a_broken_pipe(void)
+{
+    struct envelope_http_reply r;
+    sigset_t set;
+
+    (void)signal(SIGPIPE, SIG_DFL);
+    if (pipe(broken) != 0 || close(broken[0]) != 0 ||
+        ee_http_open(&http, &f.call, NULL) != ENVELOPE_OK) {
+        return 1;
+    }
+    f.call.interrupted = write_to_nobody;
+    if (ask("GET", "/echo", NULL, &r) != ENVELOPE_OK) {
+        return 2;
+    }
+    give_back(&r);
+    if (sigpending(&set) != 0 || sigismember(&set, SIGPIPE) != 0) {
+        return 3;
+    }
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &set);
+    return sigismember(&set, SIGPIPE);
+}
+
+static void broken_pipe(void)
+{
+    const pid_t pid = fork();
+    int status = -1;
+
+    if (pid == 0) {
+        _exit(exchange_over_a_broken_pipe());
+    }
+    (void)waitpid(pid, &status, 0);
+    ok(status == 0,
+       "no SIGPIPE of an exchange ends the application, or is left to it");
+}
+
 int main(void)
 {
     const pid_t server = start();
@@ -347,7 +410,12 @@ int main(void)
     replies();
     connections();
     waiting();
+    presence();
     ee_http_close(http);
+    fake_init(&f, NULL, 0);
+    f.call.now_ms = real_ms;
+    f.call.transport = NULL;
+    broken_pipe();
     (void)kill(server, SIGKILL);
     (void)waitpid(server, NULL, 0);
     return done();

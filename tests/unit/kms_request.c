@@ -68,30 +68,47 @@ static void urls(void)
 
 static void local(void)
 {
-    static const char *const good[] = {
-        "http://127.0.0.1/",       "http://127.1.2.3:99/",
-        "http://localhost:8080/",  "http://[::1]:80/",
-        "http://169.254.169.254/", "http://169.254.170.2/v2",
-        "http://[fd00:ec2::254]/", "http://[fd00:ec2::23]/",
+    static const struct {
+        const char *url;
+        uint32_t flags; /* with which it is allowed */
+    } good[] = {
+        {"http://127.0.0.1/", EE_HTTP_LOCAL},
+        {"http://127.1.2.3:99/", EE_HTTP_LOCAL},
+        {"http://localhost:8080/", EE_HTTP_LOCAL},
+        {"http://[::1]:80/", EE_HTTP_LOCAL},
+        {"http://169.254.169.254/", ENVELOPE_HTTP_INSTANCE},
+        {"http://[fd00:ec2::254]/", ENVELOPE_HTTP_INSTANCE},
+        {"http://[fd00:ec2:0::0:254]/", ENVELOPE_HTTP_INSTANCE},
+        {"http://169.254.170.2/v2", ENVELOPE_HTTP_CONTAINER},
+        {"http://169.254.170.23/v1", ENVELOPE_HTTP_CONTAINER},
+        {"http://[fd00:ec2::23]/", ENVELOPE_HTTP_CONTAINER},
     };
     static const char *const bad[] = {
         "http://kms.example/",      "http://128.0.0.1/",
         "http://169.253.1.1/",      "http://10.0.0.1/",
+        "http://169.254.7.7/",      "http://169.254.169.253/",
+        "http://169.254.170.3/",    "http://[fd00:ec2::24]/",
         "http://localhost.evil/",   "http://127.0.0.1.evil/",
         "http://[fd00:ec3::254]/",  "http://[::2]/",
         "http://[::ffff:8.8.8.8]/", "http://8.8.8.8/127.0.0.1",
         "http://127.0.0.1@evil/",
     };
+    static const uint32_t flags[] = {0, ENVELOPE_HTTP_CONTAINER,
+                                     ENVELOPE_HTTP_INSTANCE};
     struct ee_http_peer peer;
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        ok(check(good[i], "A: b", ENVELOPE_HTTP_LOCAL, &peer) == ENVELOPE_OK,
-           "this machine's own: %s", good[i]);
-        ok(check(good[i], "A: b", 0, &peer) == ENVELOPE_CONFIGURATION,
-           "and not where that was not asked for");
+        for (size_t k = 0; k < sizeof flags / sizeof *flags; k++) {
+            const int right = (good[i].flags & flags[k]) != 0
+                                  ? ENVELOPE_OK
+                                  : ENVELOPE_CONFIGURATION;
+
+            ok(check(good[i].url, "A: b", flags[k], &peer) == right,
+               "asked for as %u: %s", flags[k], good[i].url);
+        }
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ok(check(bad[i], "A: b", ENVELOPE_HTTP_LOCAL, &peer) ==
+        ok(check(bad[i], "A: b", EE_HTTP_LOCAL, &peer) ==
                ENVELOPE_CONFIGURATION,
            "not this machine's: %s", bad[i]);
     }
