@@ -12,6 +12,7 @@
 
 #include <p11-kit/pkcs11.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -42,13 +43,14 @@ static void *creates(void *arg)
     struct envelope_call call = p11kit_call();
 
     (void)pthread_barrier_wait(&together);
-    return p11kit_provider->create(&call, arg) == ENVELOPE_OK ? arg : NULL;
+    return (void *)(intptr_t)p11kit_provider->create(&call, arg);
 }
 
 static void threads(void)
 {
     pthread_t thread[THREADS];
     int made = 0;
+    int there = 0;
 
     (void)pthread_barrier_init(&together, NULL, THREADS);
     p11kit_faults->slow_ms = 5;
@@ -59,10 +61,13 @@ static void threads(void)
         void *result = NULL;
 
         (void)pthread_join(thread[i], &result);
-        made += result != NULL;
+        made += (intptr_t)result == ENVELOPE_OK;
+        there += (intptr_t)result == ENVELOPE_CONFIGURATION;
     }
     p11kit_faults->slow_ms = 0;
     ok(made == 1, "%d threads make one key: %d did", THREADS, made);
+    ok(there == THREADS - 1, "and the others find it, and make none: %d did",
+       there);
     ok(uses(URI("threads")) == ENVELOPE_OK, "which is the only one");
     (void)pthread_barrier_destroy(&together);
 }
@@ -71,7 +76,7 @@ static void threads(void)
 static void waits_no_longer(void)
 {
     pthread_t thread;
-    void *made = NULL;
+    void *result = NULL;
 
     (void)pthread_barrier_init(&together, NULL, 1);
     p11kit_hang("C_GenerateKey");
@@ -84,8 +89,8 @@ static void waits_no_longer(void)
        "one that waits for another thread's creation does so in its time");
     p11kit_calm();
     p11kit_faults->hanging = 0;
-    (void)pthread_join(thread, &made);
-    ok(made != NULL && p11kit_come_back(ee_p11_is_stuck) &&
+    (void)pthread_join(thread, &result);
+    ok((intptr_t)result == ENVELOPE_OK && p11kit_come_back(ee_p11_is_stuck) &&
            uses(URI("slow")) == ENVELOPE_OK,
        "the other one is made");
     (void)pthread_barrier_destroy(&together);
