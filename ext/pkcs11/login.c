@@ -159,7 +159,8 @@ static int send_pin(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
         return ee_fail(err, EE_DENIED,
                        "token %s has refused this PIN already; it is not sent "
                        "again, since the token locks after a few: correct "
-                       "ENVELOPE_PKCS11_PIN_FILE or ENVELOPE_PKCS11_PIN",
+                       "ENVELOPE_PKCS11_PIN_FILE or ENVELOPE_PKCS11_PIN, or "
+                       "start the process anew if the token's PIN was changed",
                        token->name);
     }
     rc = ee_p11_turn(job, err);
