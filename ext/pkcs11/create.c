@@ -12,29 +12,33 @@
 #define NEW_ID_BYTES 8 /* where the URI names the key by its label alone */
 
 /* AES-GCM, or else key wrap: a key gets the rights of one of them. */
-static bool is_for_gcm(const struct ee_p11_token *token,
-                       const struct ee_p11_settings *settings)
+static int choose_gcm(CK_BBOOL *gcm, const struct ee_p11_token *token,
+                      const struct ee_p11_settings *settings,
+                      struct ee_error *err)
 {
     const CK_FLAGS both = CKF_ENCRYPT | CKF_DECRYPT;
-    CK_MECHANISM_INFO info;
+    CK_MECHANISM_INFO info = {.flags = 0};
+    CK_RV rv = CKR_MECHANISM_INVALID;
 
-    return (settings->mechanisms & 1U << EE_P11_AES_GCM) != 0 &&
-           token->f->C_GetMechanismInfo(token->slot, CKM_AES_GCM, &info) ==
-               CKR_OK &&
-           (info.flags & both) == both;
+    if ((settings->mechanisms & 1U << EE_P11_AES_GCM) != 0) {
+        rv = token->f->C_GetMechanismInfo(token->slot, CKM_AES_GCM, &info);
+    }
+    *gcm = rv == CKR_OK && (info.flags & both) == both;
+    return rv == CKR_OK || rv == CKR_MECHANISM_INVALID
+               ? EE_OK
+               : ee_p11_fail(err, rv, "say whether it has AES-GCM");
 }
 
-static int generate(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
-                    struct ee_bytes label, struct ee_bytes id,
-                    const struct ee_p11_settings *settings,
-                    struct ee_error *err)
+static CK_RV generate(CK_OBJECT_HANDLE *handle,
+                      const struct ee_p11_token *token,
+                      CK_SESSION_HANDLE session, struct ee_bytes label,
+                      struct ee_bytes id, CK_BBOOL gcm)
 {
     CK_OBJECT_CLASS class = CKO_SECRET_KEY;
     CK_KEY_TYPE type = CKK_AES;
     CK_ULONG bytes = EE_KEY_BYTES;
     CK_BBOOL yes = CK_TRUE;
     CK_BBOOL no = CK_FALSE;
-    CK_BBOOL gcm = is_for_gcm(token, settings);
     CK_BBOOL wrap = !gcm;
     CK_ATTRIBUTE key[] = {{CKA_CLASS, &class, sizeof class},
                           {CKA_KEY_TYPE, &type, sizeof type},
@@ -54,10 +58,34 @@ static int generate(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
                           {CKA_VERIFY, &no, sizeof no},
                           {CKA_DERIVE, &no, sizeof no}};
     CK_MECHANISM m = {CKM_AES_KEY_GEN, NULL, 0};
-    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
-    CK_RV rv = token->f->C_GenerateKey(session, &m, key,
-                                       sizeof key / sizeof *key, &handle);
 
+    return token->f->C_GenerateKey(session, &m, key, sizeof key / sizeof *key,
+                                   handle);
+}
+
+/* The token is logged in to, and has no such key. */
+static int make(CK_OBJECT_HANDLE *handle, P11KitUri *uri,
+                const struct ee_p11_token *token, CK_SESSION_HANDLE session,
+                struct ee_p11_job *job, struct ee_error *err)
+{
+    struct ee_bytes label = ee_p11_uri_attribute(uri, CKA_LABEL);
+    struct ee_bytes id = ee_p11_uri_attribute(uri, CKA_ID);
+    uint8_t new_id[NEW_ID_BYTES];
+    CK_BBOOL gcm = CK_FALSE;
+    CK_RV rv = CKR_OK;
+    int rc = choose_gcm(&gcm, token, &job->settings, err);
+
+    if (rc == EE_OK && id.n == 0) {
+        rc = ee_p11_random(job, new_id, sizeof new_id, err);
+        id = ee_bytes(new_id, sizeof new_id);
+    }
+    if (rc == EE_OK) {
+        rc = ee_p11_turn(job, err);
+    }
+    if (rc != EE_OK) {
+        return rc;
+    }
+    rv = generate(handle, token, session, label, id, gcm);
     if (rv == CKR_FUNCTION_NOT_SUPPORTED || rv == CKR_MECHANISM_INVALID) {
         return ee_fail(err, EE_CONFIG,
                        "token %s makes no AES keys by PKCS#11: make the key "
@@ -67,43 +95,69 @@ static int generate(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
     return rv == CKR_OK ? EE_OK : ee_p11_fail(err, rv, "make the key");
 }
 
-/* The token is logged in to, and has no such key. */
-static int make(P11KitUri *uri, const struct ee_p11_token *token,
-                CK_SESSION_HANDLE session, struct ee_p11_job *job,
-                struct ee_error *err)
-{
-    struct ee_bytes label = ee_p11_uri_attribute(uri, CKA_LABEL);
-    struct ee_bytes id = ee_p11_uri_attribute(uri, CKA_ID);
-    uint8_t new_id[NEW_ID_BYTES];
-    int rc = ee_p11_turn(job, err);
-
-    if (rc != EE_OK) {
-        return rc;
-    }
-    if (id.n == 0) {
-        rc = ee_p11_random(job, new_id, sizeof new_id, err);
-        id = ee_bytes(new_id, sizeof new_id);
-    }
-    return rc != EE_OK
-               ? rc
-               : generate(token, session, label, id, &job->settings, err);
-}
-
 static int check_new(P11KitUri *uri, const struct ee_p11_token *token,
                      CK_SESSION_HANDLE session, struct ee_p11_job *job,
                      struct ee_error *err)
 {
-    struct ee_p11_key key;
-    int rc = ee_p11_key_find(&key, uri, token, session, job, err);
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    size_t count = 0;
+    int rc = ee_p11_key_search(&handle, &count, uri, token, session, job, err);
 
-    if (rc == EE_KEY_UNKNOWN) {
-        return EE_OK;
+    return rc != EE_OK || count == 0
+               ? rc
+               : ee_fail(err, EE_CONFIG,
+                         "token %s has this key already: use it, or give the "
+                         "new one another name",
+                         token->name);
+}
+
+/* Another process may have looked when this one did, and made its key, too.
+ * Whoever sees two takes back his own: so the last to look does, and there are
+ * never two that stay. */
+static int check_alone(P11KitUri *uri, const struct ee_p11_token *token,
+                       CK_SESSION_HANDLE session, struct ee_p11_job *job,
+                       struct ee_error *err)
+{
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    size_t count = 0;
+    int rc = ee_p11_key_search(&handle, &count, uri, token, session, job, err);
+
+    return rc != EE_OK || count < 2
+               ? rc
+               : ee_fail(err, EE_UNAVAILABLE,
+                         "another process made a key of this name on token %s "
+                         "at the same time, and this one was taken back: use "
+                         "the other's, or try again if there is none",
+                         token->name);
+}
+
+/* Lock held: no other thread of this process looks or makes meanwhile. A key
+ * that nobody is told of does not stay. */
+static int make_new(P11KitUri *uri, const struct ee_p11_token *token,
+                    CK_SESSION_HANDLE session, struct ee_p11_job *job,
+                    struct ee_error *err)
+{
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    CK_RV rv = CKR_OK;
+    int rc = check_new(uri, token, session, job, err);
+
+    if (rc == EE_OK) {
+        rc = make(&handle, uri, token, session, job, err);
     }
-    return rc != EE_OK ? rc
-                       : ee_fail(err, EE_CONFIG,
-                                 "token %s has this key already: use it, or "
-                                 "give the new one another name",
-                                 token->name);
+    if (rc != EE_OK) {
+        return rc;
+    }
+    rc = check_alone(uri, token, session, job, err);
+    if (rc != EE_OK) {
+        rv = token->f->C_DestroyObject(session, handle);
+    }
+    return rv == CKR_OK
+               ? rc
+               : ee_fail(err, EE_UNAVAILABLE,
+                         "a key was made on token %s that may not be the only "
+                         "one of its name, and that cannot be taken back: "
+                         "p11tool --login --list-all shows them; delete one",
+                         token->name);
 }
 
 static int check_type(P11KitUri *uri, struct ee_error *err)
@@ -134,9 +188,10 @@ int ee_p11_create(const char *uri, struct ee_p11_job *job, struct ee_error *err)
         rc = ee_p11_session_open(&token, &session, parsed, CKF_RW_SESSION, job,
                                  err);
         if (rc == EE_OK) {
-            rc = check_new(parsed, &token, session, job, err);
+            rc = ee_p11_lock(job, err);
             if (rc == EE_OK) {
-                rc = make(parsed, &token, session, job, err);
+                rc = make_new(parsed, &token, session, job, err);
+                ee_p11_unlock();
             }
             (void)token.f->C_CloseSession(session);
         }

@@ -77,7 +77,11 @@ int ee_p11_kw_unwrap(struct ee_p11_work *w, struct ee_p11_local *local,
     if (rv != CKR_OK) {
         return ee_p11_not_opened(w, rv, err);
     }
-    ee_p11_key_attribute(local->key, &n, w->f, w->session, handle, CKA_VALUE);
+    rv = ee_p11_key_attribute(local->key, &n, w->f, w->session, handle,
+                              CKA_VALUE);
     (void)w->f->C_DestroyObject(w->session, handle);
+    if (rv != CKR_OK && rv != CKR_BUFFER_TOO_SMALL) {
+        return ee_p11_work_fail(w, rv, "tell what it unwrapped", err);
+    }
     return n == sizeof local->key ? EE_OK : ee_fail_auth(err, "a wrap");
 }

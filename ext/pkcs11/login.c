@@ -25,7 +25,7 @@ static struct refused {
     bool used;
 } refused[REFUSED_MAX];
 
-static size_t next_refused; /* the oldest is replaced */
+static size_t next_refused; /* the oldest is replaced: after 16 PINs */
 
 /* An arena cell: zero in a child of fork(), which then knows that a PIN was
  * refused, not which. */
@@ -56,34 +56,28 @@ static bool mac_of(uint8_t *mac, const struct ee_secret *pin)
     return true;
 }
 
-static struct refused *refused_entry(const CK_TOKEN_INFO *token)
-{
-    for (size_t i = 0; i < REFUSED_MAX; i++) {
-        if (refused[i].used && same_token(&refused[i].token, token)) {
-            return &refused[i];
-        }
-    }
-    return NULL;
-}
-
 static bool was_refused(const CK_TOKEN_INFO *token, const struct ee_secret *pin)
 {
-    const struct refused *r = refused_entry(token);
     uint8_t mac[EE_MAC_BYTES];
+    const bool known = mac_of(mac, pin);
 
-    return r != NULL &&
-           (!mac_of(mac, pin) || ee_equal(mac, r->mac, sizeof mac));
+    for (size_t i = 0; i < REFUSED_MAX; i++) {
+        const struct refused *r = &refused[i];
+
+        if (r->used && same_token(&r->token, token) &&
+            (!known || ee_equal(mac, r->mac, sizeof mac))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void remember_refused(const CK_TOKEN_INFO *token,
                              const struct ee_secret *pin)
 {
-    struct refused *r = refused_entry(token);
+    struct refused *r = &refused[next_refused];
 
-    if (r == NULL) {
-        r = &refused[next_refused];
-        next_refused = (next_refused + 1) % REFUSED_MAX;
-    }
+    next_refused = (next_refused + 1) % REFUSED_MAX;
     r->token = *token;
     if (!mac_of(r->mac, pin)) {
         memset(r->mac, 0, sizeof r->mac);
@@ -92,6 +86,14 @@ static void remember_refused(const CK_TOKEN_INFO *token,
 }
 
 /* ---- the login ---- */
+
+static int refuse_locked(const struct ee_p11_token *token, struct ee_error *err)
+{
+    return ee_fail(err, EE_DENIED,
+                   "the PIN of token %s is locked: its security officer must "
+                   "set a new one; then start the process anew",
+                   token->name);
+}
 
 /* Asked just before the PIN is sent: another process may have used up tries. */
 static int check_tries(const struct ee_p11_token *token, struct ee_error *err)
@@ -103,10 +105,7 @@ static int check_tries(const struct ee_p11_token *token, struct ee_error *err)
         return ee_p11_fail(err, rv, "say whether its PIN is locked");
     }
     if ((now.flags & CKF_USER_PIN_LOCKED) != 0) {
-        return ee_fail(err, EE_DENIED,
-                       "the PIN of token %s is locked: its security officer "
-                       "must set a new one",
-                       token->name);
+        return refuse_locked(token, err);
     }
     if ((now.flags & CKF_USER_PIN_FINAL_TRY) != 0) {
         return ee_fail(err, EE_DENIED,
@@ -124,6 +123,27 @@ static int check_tries(const struct ee_p11_token *token, struct ee_error *err)
     return EE_OK;
 }
 
+/* The token did not take the PIN. */
+static int refused_now(const struct ee_p11_token *token, CK_RV rv,
+                       struct ee_error *err)
+{
+    if (rv == CKR_PIN_LOCKED) {
+        return refuse_locked(token, err);
+    }
+    if (rv == CKR_PIN_EXPIRED) {
+        return ee_fail(err, EE_DENIED,
+                       "the PIN of token %s has expired: set a new one with "
+                       "the token's own tool, and give it in "
+                       "ENVELOPE_PKCS11_PIN_FILE or ENVELOPE_PKCS11_PIN",
+                       token->name);
+    }
+    return ee_fail(err, EE_DENIED,
+                   "token %s refused the PIN. It was tried once: correct "
+                   "ENVELOPE_PKCS11_PIN_FILE or ENVELOPE_PKCS11_PIN before "
+                   "the next attempt, since the token locks after a few",
+                   token->name);
+}
+
 /* Lock held. */
 static int send_pin(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
                     struct ee_secret *pin, struct ee_p11_job *job,
@@ -139,7 +159,8 @@ static int send_pin(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
         return ee_fail(err, EE_DENIED,
                        "token %s has refused this PIN already; it is not sent "
                        "again, since the token locks after a few: correct "
-                       "ENVELOPE_PKCS11_PIN_FILE or ENVELOPE_PKCS11_PIN",
+                       "ENVELOPE_PKCS11_PIN_FILE or ENVELOPE_PKCS11_PIN, or "
+                       "start the process anew if the token's PIN was changed",
                        token->name);
     }
     rc = ee_p11_turn(job, err);
@@ -150,13 +171,9 @@ static int send_pin(const struct ee_p11_token *token, CK_SESSION_HANDLE session,
     if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN) {
         return EE_OK;
     }
-    if (ee_p11_is_wrong_pin(rv)) {
+    if (ee_p11_is_refused_pin(rv)) {
         remember_refused(&token->info, pin);
-        return ee_fail(err, EE_DENIED,
-                       "token %s refused the PIN. It was tried once: correct "
-                       "ENVELOPE_PKCS11_PIN_FILE or ENVELOPE_PKCS11_PIN before "
-                       "the next attempt, since the token locks after a few",
-                       token->name);
+        return refused_now(token, rv, err);
     }
     return ee_p11_fail(err, rv, "log in to its token");
 }

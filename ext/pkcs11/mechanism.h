@@ -47,6 +47,10 @@ int ee_p11_oaep_unwrap(struct ee_p11_work *w, int mechanism,
                        struct ee_p11_local *local, struct ee_bytes carried,
                        struct ee_error *err) EE_CHECKED;
 
+/* Does the token take this hash with OAEP? Asking leaves the session with a
+ * decryption that has begun: good for nothing else. */
+bool ee_p11_oaep_is_taken(struct ee_p11_work *w, int mechanism);
+
 /* What a failed decryption says: trouble with the token, or a wrap that is not
  * authentic. */
 int ee_p11_not_opened(struct ee_p11_work *w, CK_RV rv, struct ee_error *err);

@@ -25,24 +25,33 @@ struct public
     struct ee_bytes e;
 };
 
-static struct ee_bytes attribute(struct ee_p11_work *w, uint8_t *out,
-                                 size_t size, CK_ATTRIBUTE_TYPE type)
+static CK_RV attribute(struct ee_bytes *number, struct ee_p11_work *w,
+                       uint8_t *out, size_t size, CK_ATTRIBUTE_TYPE type)
 {
     size_t n = size;
     size_t zeros = 0;
+    CK_RV rv = ee_p11_key_attribute(out, &n, w->f, w->session,
+                                    w->cmk->key.handle, type);
 
-    ee_p11_key_attribute(out, &n, w->f, w->session, w->cmk->key.handle, type);
     while (zeros < n && out[zeros] == 0) {
         zeros++;
     }
-    return ee_bytes(out + zeros, n - zeros);
+    *number = ee_bytes(out + zeros, n - zeros);
+    return rv == CKR_BUFFER_TOO_SMALL ? CKR_OK : rv; /* then it is empty */
 }
 
 static int read_public(struct ee_p11_work *w, struct public *p,
                        struct ee_error *err)
 {
-    p->n = attribute(w, p->modulus, sizeof p->modulus, CKA_MODULUS);
-    p->e = attribute(w, p->exponent, sizeof p->exponent, CKA_PUBLIC_EXPONENT);
+    CK_RV rv = attribute(&p->n, w, p->modulus, sizeof p->modulus, CKA_MODULUS);
+
+    if (rv == CKR_OK) {
+        rv = attribute(&p->e, w, p->exponent, sizeof p->exponent,
+                       CKA_PUBLIC_EXPONENT);
+    }
+    if (rv != CKR_OK) {
+        return ee_p11_work_fail(w, rv, "tell the public half of the key", err);
+    }
     if (p->n.n != w->cmk->key.bytes || p->e.n == 0 ||
         (p->e.p[p->e.n - 1] & 1) == 0) {
         return ee_fail(err, EE_CONFIG,
@@ -129,18 +138,55 @@ static int seal_there(struct ee_p11_work *w, const struct public *p,
 
 /* ---- opening ---- */
 
+static CK_RV decrypt_init(struct ee_p11_work *w, int mechanism)
+{
+    CK_RSA_PKCS_OAEP_PARAMS oaep = params(mechanism);
+    CK_MECHANISM m = {CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep};
+
+    return w->f->C_DecryptInit(w->session, &m, w->cmk->key.handle);
+}
+
+/* Tokens that offer RSA-OAEP do not say with which hashes before they are asked
+ * to begin. */
+static bool is_other_hash(CK_RV rv)
+{
+    return rv == CKR_ARGUMENTS_BAD || rv == CKR_MECHANISM_INVALID ||
+           rv == CKR_MECHANISM_PARAM_INVALID;
+}
+
+bool ee_p11_oaep_is_taken(struct ee_p11_work *w, int mechanism)
+{
+    return !is_other_hash(decrypt_init(w, mechanism));
+}
+
+static int not_begun(struct ee_p11_work *w, int mechanism, CK_RV rv,
+                     struct ee_error *err)
+{
+    const bool sha1 = mechanism == EE_P11_RSA_OAEP_SHA1;
+
+    if (!is_other_hash(rv)) {
+        return ee_p11_work_fail(w, rv, "decrypt by RSA-OAEP", err);
+    }
+    return ee_fail(err, EE_CONFIG,
+                   "the token does not decrypt by %s (0x%lX): for this RSA key "
+                   "add %s to ENVELOPE_PKCS11_MECHANISMS in the environment "
+                   "(unset, it is: aes-gcm aes-key-wrap rsa-oaep-sha256), or "
+                   "name an AES key",
+                   ee_p11_mechanism_name(mechanism), rv,
+                   ee_p11_mechanism_name(sha1 ? EE_P11_RSA_OAEP_SHA256
+                                              : EE_P11_RSA_OAEP_SHA1));
+}
+
 /* EE_AUTH also when the token takes these parameters for wrong only now. */
 static int decrypt(struct ee_p11_work *w, int mechanism,
                    struct ee_p11_local *local, struct ee_bytes carried,
                    struct ee_error *err)
 {
-    CK_RSA_PKCS_OAEP_PARAMS oaep = params(mechanism);
-    CK_MECHANISM m = {CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep};
     CK_ULONG n = sizeof local->scratch;
-    CK_RV rv = w->f->C_DecryptInit(w->session, &m, w->cmk->key.handle);
+    CK_RV rv = decrypt_init(w, mechanism);
 
     if (rv != CKR_OK) {
-        return ee_p11_work_fail(w, rv, "decrypt by this RSA-OAEP", err);
+        return not_begun(w, mechanism, rv, err);
     }
     rv = w->f->C_Decrypt(w->session, (uint8_t *)carried.p, carried.n,
                          local->scratch, &n);

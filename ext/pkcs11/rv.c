@@ -24,10 +24,11 @@ bool ee_p11_is_lost(CK_RV rv)
     }
 }
 
-bool ee_p11_is_wrong_pin(CK_RV rv)
+bool ee_p11_is_refused_pin(CK_RV rv)
 {
     return rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID ||
-           rv == CKR_PIN_LEN_RANGE;
+           rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_LOCKED ||
+           rv == CKR_PIN_EXPIRED;
 }
 
 bool ee_p11_is_trouble(CK_RV rv)

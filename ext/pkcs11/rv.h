@@ -17,8 +17,9 @@ int ee_p11_fail(struct ee_error *err, CK_RV rv, const char *doing);
  * do. */
 bool ee_p11_is_lost(CK_RV rv);
 
-/* The token refused the PIN, and counts it. */
-bool ee_p11_is_wrong_pin(CK_RV rv);
+/* The token refused the PIN, and counts it; or will refuse it until somebody
+ * sets a new one. */
+bool ee_p11_is_refused_pin(CK_RV rv);
 
 /* The token or the library fails, whatever it was given. What else comes of a
  * decryption says that the ciphertext is not authentic: modules give

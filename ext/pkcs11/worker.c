@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "pkcs11/inside.h"
 #include "pkcs11/stuck.h"
 
 #include <errno.h>
@@ -105,12 +106,16 @@ static void *serve(void *arg)
     lock(w);
     while (next(w)) {
         unlock(w);
+        ee_p11_inside_enter();
         w->rc = w->op(w, &w->err);
+        ee_p11_inside_leave();
         lock(w);
         set_state(w, EE_P11_REST);
     }
     unlock(w);
+    ee_p11_inside_enter();
     w->finish(w);
+    ee_p11_inside_leave();
     end(w);
     return NULL;
 }
@@ -128,9 +133,11 @@ int ee_p11_worker_ask_pin(struct ee_p11_worker *w, struct ee_secret **pin,
     }
     (void)snprintf(w->token, sizeof w->token, "%s", token);
     set_state(w, EE_P11_ASKS);
+    ee_p11_inside_leave(); /* a person may take long */
     while (w->state == EE_P11_ASKS) {
         (void)pthread_cond_wait(&w->changed, &w->lock);
     }
+    ee_p11_inside_enter();
     *pin = w->pin;
     w->pin = NULL;
     rc = w->rc;
@@ -232,7 +239,10 @@ int ee_p11_worker_begin(struct ee_p11_worker *w, struct envelope_call *call,
                            : "there is no time left to call the PKCS#11 module "
                              "in: raise the setting provider_timeout");
     }
-    rc = ee_p11_stuck_wait(call, err);
+    rc = ee_p11_inside_check(err);
+    if (rc == EE_OK) {
+        rc = ee_p11_stuck_wait(call, err);
+    }
     if (rc == EE_OK) {
         rc = fill(&w->job, call, err);
     }

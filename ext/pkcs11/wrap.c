@@ -147,7 +147,11 @@ static int next_mechanism(struct ee_p11_work *w, int from)
 
 int ee_p11_wrap_mechanism(struct ee_p11_work *w)
 {
-    return next_mechanism(w, EE_P11_AES_GCM);
+    const int m = next_mechanism(w, EE_P11_AES_GCM);
+
+    return m == EE_P11_RSA_OAEP_SHA256 && !ee_p11_oaep_is_taken(w, m)
+               ? next_mechanism(w, m + 1)
+               : m;
 }
 
 static int check_state(const struct ee_p11_work *w, struct ee_error *err)
@@ -173,7 +177,7 @@ int ee_p11_wrap(struct ee_p11_work *w, uint8_t *wrapped, size_t *wrapped_n,
                 const uint8_t *payload, struct ee_bytes context,
                 struct ee_error *err)
 {
-    int m = ee_p11_wrap_mechanism(w);
+    const int m = next_mechanism(w, EE_P11_AES_GCM);
     int rc = check_state(w, err);
 
     *wrapped_n = 0;

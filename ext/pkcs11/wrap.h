@@ -18,7 +18,8 @@ int ee_p11_unwrap(struct ee_p11_work *w, uint8_t *payload,
                   struct ee_bytes wrapped, struct ee_bytes context,
                   struct ee_error *err) EE_CHECKED;
 
-/* The mechanism that the next wrap would use; 0: none can. */
+/* The mechanism that the next wrap would use; 0: none can. Asking may leave the
+ * session good for nothing else. */
 int ee_p11_wrap_mechanism(struct ee_p11_work *w);
 
 #endif

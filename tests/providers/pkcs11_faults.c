@@ -30,6 +30,9 @@ struct faults {
     char hang[32];        /* this function, or "": each of them, */
     _Atomic int hanging;  /* does not come back before this is 0 again */
     _Atomic int inside;   /* calls that hang */
+    CK_ULONG attribute;   /* of C_GetAttributeValue, this one fails alone */
+    int few;              /* C_FindObjects gives one at a time */
+    int twin; /* C_GenerateKey finds that another process makes one, too */
 };
 
 __attribute__((visibility("default"))) struct faults faults;
@@ -133,11 +136,37 @@ static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE *match,
     return rv != CKR_OK ? rv : real->C_FindObjectsInit(session, match, n);
 }
 
+static CK_RV find(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *found,
+                  CK_ULONG max, CK_ULONG *n)
+{
+    return real->C_FindObjects(session, found, faults.few ? 1 : max, n);
+}
+
+static CK_RV get_attribute(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+                           CK_ATTRIBUTE *a, CK_ULONG n)
+{
+    CK_RV rv =
+        a->type == faults.attribute ? fault("C_GetAttributeValue") : CKR_OK;
+
+    return rv != CKR_OK ? rv : real->C_GetAttributeValue(session, object, a, n);
+}
+
+static CK_RV get_mechanism(CK_SLOT_ID slot, CK_MECHANISM_TYPE type,
+                           CK_MECHANISM_INFO *info)
+{
+    CK_RV rv = fault("C_GetMechanismInfo");
+
+    return rv != CKR_OK ? rv : real->C_GetMechanismInfo(slot, type, info);
+}
+
 static CK_RV generate(CK_SESSION_HANDLE session, CK_MECHANISM *m,
                       CK_ATTRIBUTE *key, CK_ULONG n, CK_OBJECT_HANDLE *handle)
 {
     CK_RV rv = fault("C_GenerateKey");
 
+    if (faults.twin && rv == CKR_OK) {
+        rv = real->C_GenerateKey(session, m, key, n, handle);
+    }
     return rv != CKR_OK ? rv : real->C_GenerateKey(session, m, key, n, handle);
 }
 
@@ -169,6 +198,13 @@ static CK_RV decrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG in_n,
 
     faults.decrypts++;
     return rv != CKR_OK ? rv : real->C_Decrypt(session, in, in_n, out, n);
+}
+
+static CK_RV destroy(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+    CK_RV rv = fault("C_DestroyObject");
+
+    return rv != CKR_OK ? rv : real->C_DestroyObject(session, object);
 }
 
 static CK_RV load(void)
@@ -207,7 +243,11 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
     list.C_CloseSession = close_session;
     list.C_Login = login;
     list.C_FindObjectsInit = find_init;
+    list.C_FindObjects = find;
+    list.C_GetAttributeValue = get_attribute;
+    list.C_GetMechanismInfo = get_mechanism;
     list.C_GenerateKey = generate;
+    list.C_DestroyObject = destroy;
     list.C_Encrypt = encrypt;
     list.C_DecryptInit = decrypt_init;
     list.C_Decrypt = decrypt;

@@ -191,7 +191,9 @@ class Faults(ctypes.Structure):
                 ("sessions", ctypes.c_int), ("longer", ctypes.c_int),
                 ("encrypts", ctypes.c_int), ("decrypts", ctypes.c_int),
                 ("slow_ms", ctypes.c_int), ("hang", ctypes.c_char * 32),
-                ("hanging", ctypes.c_int), ("inside", ctypes.c_int)]
+                ("hanging", ctypes.c_int), ("inside", ctypes.c_int),
+                ("attribute", ctypes.c_ulong), ("few", ctypes.c_int),
+                ("twin", ctypes.c_int)]
 
 
 def with_faults(token):

@@ -107,16 +107,25 @@ void p11kit_clear(void)
     need(system(command) == 0, "cannot remove the folder");
 }
 
-bool p11kit_rsa(const char *token, const char *label, const char *id, int bits)
+bool p11kit_tool(const char *token, const char *arguments)
 {
-    char command[600];
+    char command[700];
 
     (void)snprintf(command, sizeof command,
                    "pkcs11-tool --module %s --token-label '%s' --login "
-                   "--pin %s --keypairgen --key-type rsa:%d --label '%s' "
-                   "--id %s > %s/log 2>&1",
-                   p11kit_softhsm(), token, P11KIT_PIN, bits, label, id, dir);
+                   "--pin %s %s > %s/log 2>&1",
+                   p11kit_softhsm(), token, P11KIT_PIN, arguments, dir);
     return system(command) == 0;
+}
+
+bool p11kit_rsa(const char *token, const char *label, const char *id, int bits)
+{
+    char arguments[200];
+
+    (void)snprintf(arguments, sizeof arguments,
+                   "--keypairgen --key-type rsa:%d --label '%s' --id %s", bits,
+                   label, id);
+    return p11kit_tool(token, arguments);
 }
 
 /* ---- faults ---- */
@@ -139,6 +148,14 @@ bool p11kit_load_faults(void)
     (void)setenv("EE_FAULTS_MODULE", p11kit_softhsm(), 1);
     (void)setenv("ENVELOPE_PKCS11_MODULE", path, 1);
     return p11kit_faults != NULL;
+}
+
+void p11kit_plan(const char *function, unsigned long rv, int times)
+{
+    (void)snprintf(p11kit_faults->function, sizeof p11kit_faults->function,
+                   "%s", function);
+    p11kit_faults->rv = rv;
+    p11kit_faults->times = times;
 }
 
 void p11kit_hang(const char *function)

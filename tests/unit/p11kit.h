@@ -28,6 +28,9 @@ const char *p11kit_dir(void);
 /* A file of the folder, with this mode. */
 void p11kit_write(const char *name, const char *text, unsigned mode);
 
+/* By pkcs11-tool, logged in to the token; as in a shell. */
+bool p11kit_tool(const char *token, const char *arguments);
+
 /* Makes an RSA pair on the token, by pkcs11-tool. */
 bool p11kit_rsa(const char *token, const char *label, const char *id, int bits);
 
@@ -49,11 +52,17 @@ struct p11kit_faults {
     char hang[32];
     _Atomic int hanging;
     _Atomic int inside;
+    unsigned long attribute;
+    int few;
+    int twin;
 };
 extern struct p11kit_faults *p11kit_faults;
 
 /* Puts that module before SoftHSM. False when it is not built. */
 bool p11kit_load_faults(void);
+
+/* The function fails so often with this; then it works again. */
+void p11kit_plan(const char *function, unsigned long rv, int times);
 
 /* The function does not come back, until p11kit_come_back(): true when no
  * thread is in it any more, and none that was given up is left

@@ -11,19 +11,10 @@
 
 #include <p11-kit/pkcs11.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KEY "pkcs11:token=one;object=kek"
-
-static void plan(const char *function, CK_RV rv, int times)
-{
-    (void)snprintf(p11kit_faults->function, sizeof p11kit_faults->function,
-                   "%s", function);
-    p11kit_faults->rv = rv;
-    p11kit_faults->times = times;
-}
 
 static void lost_sessions(void)
 {
@@ -46,10 +37,10 @@ static void lost_sessions(void)
     envelope_cmk *cmk = p11kit_opened(KEY);
 
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
-        plan(losses[i].function, losses[i].rv, 1);
+        p11kit_plan(losses[i].function, losses[i].rv, 1);
         ok(p11kit_round_trip(cmk) == ENVELOPE_OK && p11kit_faults->times == 0,
            "%s: opened again, and done", losses[i].name);
-        plan(losses[i].function, losses[i].rv, 1000);
+        p11kit_plan(losses[i].function, losses[i].rv, 1000);
         ok(p11kit_round_trip(cmk) != ENVELOPE_OK && p11kit_faults->times > 990,
            "%s for good: an error, after two tries", losses[i].name);
         p11kit_faults->times = 0;
@@ -85,19 +76,19 @@ static void trouble_is_no_forgery(void)
 {
     envelope_cmk *cmk = p11kit_opened(KEY);
 
-    plan("C_Decrypt", CKR_DEVICE_ERROR, 1);
+    p11kit_plan("C_Decrypt", CKR_DEVICE_ERROR, 1);
     ok(p11kit_round_trip(cmk) == ENVELOPE_UNAVAILABLE,
        "a token in trouble is not taken for a wrap that was altered");
-    plan("C_Decrypt", CKR_HOST_MEMORY, 1);
+    p11kit_plan("C_Decrypt", CKR_HOST_MEMORY, 1);
     ok(p11kit_round_trip(cmk) == ENVELOPE_NOMEM, "nor is one out of memory");
-    plan("C_Decrypt", CKR_FUNCTION_FAILED, 1);
+    p11kit_plan("C_Decrypt", CKR_FUNCTION_FAILED, 1);
     ok(p11kit_round_trip(cmk) == ENVELOPE_CORRUPT,
        "what else a token says of a decryption is");
-    plan("C_DecryptInit", CKR_KEY_FUNCTION_NOT_PERMITTED, 1);
+    p11kit_plan("C_DecryptInit", CKR_KEY_FUNCTION_NOT_PERMITTED, 1);
     ok(p11kit_round_trip(cmk) == ENVELOPE_KEY_STATE,
        "a key that may not decrypt any more is disabled");
     ok(p11kit_round_trip(cmk) == ENVELOPE_OK, "until it may");
-    plan("C_FindObjectsInit", CKR_DEVICE_ERROR, 1);
+    p11kit_plan("C_FindObjectsInit", CKR_DEVICE_ERROR, 1);
     p11kit_close(cmk);
     ok(p11kit_open(&cmk, KEY) == ENVELOPE_UNAVAILABLE && cmk == NULL &&
            p11kit_faults->sessions == 0,
@@ -140,14 +131,31 @@ static void pins_that_may_lock(void)
     ok(with_flags(CKF_USER_PIN_COUNT_LOW) == ENVELOPE_OK &&
            p11kit_faults->logins == 1,
        "a token that counts is logged in to");
-    p11kit_faults->logins = 0;
-    plan("C_Login", CKR_PIN_LOCKED, 1);
-    ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED && p11kit_faults->logins == 1,
-       "a PIN that is found locked: denied, after one try");
-    plan("C_Login", CKR_USER_ALREADY_LOGGED_IN, 1);
+    p11kit_plan("C_Login", CKR_USER_ALREADY_LOGGED_IN, 1);
     ok(p11kit_open(&cmk, KEY) != ENVELOPE_DENIED,
        "CKR_USER_ALREADY_LOGGED_IN is no failure");
     p11kit_close(cmk);
+}
+
+/* A token that shows no flag, and says it only when it gets a PIN. */
+static void sent_once(CK_RV rv, const char *pin, const char *says)
+{
+    envelope_cmk *cmk = NULL;
+
+    (void)setenv("ENVELOPE_PKCS11_PIN", pin, 1);
+    p11kit_faults->logins = 0;
+    p11kit_plan("C_Login", rv, 4);
+    ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED &&
+           strstr(p11kit_said, says) != NULL,
+       "a token says of a PIN that it %s", says);
+    for (int i = 0; i < 3; i++) {
+        (void)p11kit_open(&cmk, KEY);
+    }
+    ok(p11kit_faults->logins == 1 &&
+           strstr(p11kit_said, "not sent again") != NULL,
+       "one that %s is not sent again", says);
+    p11kit_faults->times = 0;
+    (void)setenv("ENVELOPE_PKCS11_PIN", P11KIT_PIN, 1);
 }
 
 static void refused_in_child(void *arg, void *out, size_t n)
@@ -194,6 +202,9 @@ static void wrong_pins(void)
     (void)setenv("ENVELOPE_PKCS11_PIN", "wrong-canary-0003", 1);
     ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED && p11kit_faults->logins == 2,
        "another wrong one is sent once, too");
+    (void)setenv("ENVELOPE_PKCS11_PIN", "wrong-canary-0002", 1);
+    ok(p11kit_open(&cmk, KEY) == ENVELOPE_DENIED && p11kit_faults->logins == 2,
+       "after which the first is still not sent again");
     (void)setenv("ENVELOPE_PKCS11_PIN", P11KIT_PIN, 1);
     cmk = p11kit_opened(KEY);
     ok(cmk != NULL && p11kit_faults->logins == 3,
@@ -260,6 +271,8 @@ int main(void)
     removed();
     trouble_is_no_forgery();
     pins_that_may_lock();
+    sent_once(CKR_PIN_LOCKED, "locked-canary-0005", "is locked");
+    sent_once(CKR_PIN_EXPIRED, "old-canary-0006", "has expired");
     wrong_pins();
     threads();
     p11kit_clear();

@@ -137,42 +137,107 @@ static void closing(void)
 
 /* ---- the process ---- */
 
+struct seen {
+    int rc;
+    bool says_why;
+    bool at_once;
+};
+
 static void child_opens(void *arg, void *out, size_t n)
 {
+    const int64_t start = ee_monotonic_ms();
+    struct seen *seen = out;
     envelope_cmk *cmk = NULL;
 
     (void)n;
     (void)alarm(60);
     p11kit_faults->hanging = 0; /* in the child's memory */
     p11kit_close(arg);
-    cmk = p11kit_opened(KEY);
-    *(int *)out = cmk != NULL ? p11kit_round_trip(cmk) : -1;
+    seen->rc = p11kit_open(&cmk, KEY);
+    seen->says_why = strstr(p11kit_said, "was forked") != NULL;
+    seen->at_once = ee_monotonic_ms() - start < p11kit_within(500);
+    if (cmk != NULL) {
+        seen->rc = p11kit_round_trip(cmk);
+    }
     p11kit_close(cmk);
     p11kit_child_ends();
+}
+
+static void child_forks(void *arg, void *out, size_t n)
+{
+    if (!child_ask(child_opens, arg, out, n)) {
+        memset(out, 0, n);
+    }
+    p11kit_child_ends();
+}
+
+/* Nobody would release in the child what the parent's thread holds here. */
+static void refused(void (*child)(void *, void *, size_t), envelope_cmk *cmk,
+                    const char *what)
+{
+    struct seen seen = {.rc = -1};
+
+    ok(child_ask(child, cmk, &seen, sizeof seen) &&
+           seen.rc == ENVELOPE_UNAVAILABLE && seen.says_why && seen.at_once,
+       "%s is told at once that it cannot use the module", what);
+}
+
+static void is_served(const char *when)
+{
+    struct seen seen = {.rc = -1};
+
+    ok(child_ask(child_opens, NULL, &seen, sizeof seen) &&
+           seen.rc == ENVELOPE_OK,
+       "a child that is forked %s uses the token", when);
 }
 
 /* C_Login hangs with the lock of the process held. */
 static void forks(void)
 {
-    envelope_cmk *none = NULL;
-    int rc = -1;
+    envelope_cmk *cmk = NULL;
 
     p11kit_hang("C_Login");
     p11kit_user.timeout_ms = 100;
-    ok(p11kit_open(&none, KEY) == ENVELOPE_UNAVAILABLE, "C_Login hangs");
+    ok(p11kit_open(&cmk, KEY) == ENVELOPE_UNAVAILABLE, "C_Login hangs");
     p11kit_calm();
-    ok(child_ask(child_opens, NULL, &rc, sizeof rc) && rc == ENVELOPE_OK,
-       "a child of fork() waits for no thread of its parent");
+    refused(child_opens, NULL, "a child forked while a login hangs");
     ok(p11kit_come_back(ee_p11_is_stuck), "the parent's comes back");
-    none = p11kit_opened(KEY);
+    is_served("when it has come back");
+    cmk = p11kit_opened(KEY);
+    is_served("while a CMK is open, and nobody is in the module,");
     p11kit_hang("C_Encrypt");
     p11kit_user.timeout_ms = 100;
-    ok(wrap(none) == ENVELOPE_UNAVAILABLE, "C_Encrypt hangs");
+    ok(wrap(cmk) == ENVELOPE_UNAVAILABLE, "C_Encrypt hangs");
     p11kit_calm();
-    ok(child_ask(child_opens, none, &rc, sizeof rc) && rc == ENVELOPE_OK,
-       "a child closes what its parent's thread has not come back from");
-    p11kit_close(none);
+    refused(child_opens, cmk, "a child that closes what hangs in its parent");
+    p11kit_close(cmk);
     ok(p11kit_come_back(ee_p11_is_stuck), "the parent's comes back once more");
+}
+
+static void *wraps(void *arg)
+{
+    return wrap(arg) == ENVELOPE_OK ? arg : NULL;
+}
+
+/* Its caller still waits for the call, as for any that takes its time. */
+static void forks_in_a_call(void)
+{
+    envelope_cmk *cmk = p11kit_opened(KEY);
+    void *done = NULL;
+    pthread_t thread;
+
+    p11kit_hang("C_Encrypt");
+    (void)pthread_create(&thread, NULL, wraps, cmk);
+    while (p11kit_faults->inside == 0) {
+        (void)usleep(1000);
+    }
+    refused(child_opens, NULL, "a child forked during a call");
+    refused(child_forks, NULL, "a child of such a child");
+    p11kit_faults->hanging = 0;
+    (void)pthread_join(thread, &done);
+    ok(done != NULL, "the parent's call is done");
+    p11kit_close(cmk);
+    is_served("after that");
 }
 
 /* Its worker hangs; another one has nothing to do. */
@@ -272,6 +337,7 @@ int main(void)
     secrets();
     closing();
     forks();
+    forks_in_a_call();
     exits();
     threads();
     late_refusal(); /* the last: children would send no PIN any more */
