@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * planted.c: looks for calls of our functions in the CHECKs of stored tables.
- *
- * It is a search for words. CHECK is one, and cannot be quoted; a function's
- * name can, but not escaped. So no call is missed, and a table that has both
- * words otherwise, in a comment say, is refused, too.
+ * planted.c: looks for calls of our functions in the definitions of stored
+ * tables and indexes, each time SQLite has read the schema anew.
  */
 #include "sqlite/planted.h"
 
 #include "sqlite/functions.h"
+#include "sqlite/sql_text.h"
 
 #include <string.h>
 
@@ -18,45 +16,20 @@ static const char doing[] = "look at the schema";
 static const char rows[] =
     "SELECT sql, type FROM \"%w\".sqlite_schema WHERE ?1";
 
-static bool is_letter(char c)
+static bool is_called(const struct ee_sql_name *name, const char *what)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '_' || c == '$' ||
-           (unsigned char)c >= 0x80;
-}
-
-/* The next word; NULL: there is none. *end: behind it */
-static const char *next_word(const char *p, const char **end)
-{
-    while (*p != '\0' && !is_letter(*p)) {
-        p++;
-    }
-    *end = p;
-    while (is_letter(**end)) {
-        (*end)++;
-    }
-    return *end > p ? p : NULL;
-}
-
-static bool is_word(const char *word, size_t n, const char *what)
-{
-    return sqlite3_strnicmp(word, what, (int)n) == 0 && what[n] == '\0';
+    return name->n == strlen(what) &&
+           sqlite3_strnicmp(name->p, what, (int)name->n) == 0;
 }
 
 /* The function, if it must not be called there. NULL: none. */
-static const struct ee_function *find_function(const char *word, size_t n,
+static const struct ee_function *find_function(const struct ee_sql_name *name,
                                                enum ee_entry entry)
 {
-    static const char prefix[] = "envelope_";
-
-    if (n < sizeof prefix ||
-        sqlite3_strnicmp(word, prefix, (int)sizeof prefix - 1) != 0) {
-        return NULL;
-    }
     for (size_t i = 0; ee_families[i] != NULL; i++) {
         for (const struct ee_function *f = ee_families[i]; f->name != NULL;
              f++) {
-            if (ee_function_is_direct(f, entry) && is_word(word, n, f->name)) {
+            if (ee_function_is_direct(f, entry) && is_called(name, f->name)) {
                 return f;
             }
         }
@@ -64,9 +37,9 @@ static const struct ee_function *find_function(const char *word, size_t n,
     return NULL;
 }
 
-/* These have no CHECK, and SQLite refuses our functions in them. It goes by the
- * text, not by the column `type`, which is anybody's. */
-static bool is_no_table(const char *sql)
+/* There SQLite refuses our functions. It goes by the text, not by the column
+ * `type`, which is anybody's. */
+static bool is_refused_by_sqlite(const char *sql)
 {
     return sqlite3_strnicmp(sql, "CREATE VIEW ", 12) == 0 ||
            sqlite3_strnicmp(sql, "CREATE TRIGGER ", 15) == 0;
@@ -75,27 +48,23 @@ static bool is_no_table(const char *sql)
 static const struct ee_function *find_call(const char *sql, enum ee_entry entry)
 {
     const struct ee_function *found = NULL;
-    const char *end = sql;
-    const char *word = NULL;
-    bool check = false;
+    struct ee_sql_name name;
 
-    if (is_no_table(sql)) {
+    if (is_refused_by_sqlite(sql)) {
         return NULL;
     }
-    while ((word = next_word(end, &end)) != NULL) {
-        const size_t n = (size_t)(end - word);
-
-        check = check || is_word(word, n, "check");
-        found = found != NULL ? found : find_function(word, n, entry);
-    }
-    return check ? found : NULL;
+    do {
+        ee_sql_next_call(&sql, &name);
+        found = name.p != NULL ? find_function(&name, entry) : NULL;
+    } while (name.p != NULL && found == NULL);
+    return found;
 }
 
 static int refuse(const char *schema, const struct ee_function *f,
                   struct ee_error *err)
 {
     return ee_fail(err, EE_TAMPERED,
-                   "a table of %s has a CHECK and the name %s in its "
+                   "a table or index of %s has a call of %s() in its "
                    "definition: whoever wrote that could use your keys, so no "
                    "function that needs them is called; to look at it: SELECT "
                    "sql FROM %s.sqlite_schema WHERE sql LIKE '%%%s%%'",

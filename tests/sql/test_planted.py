@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A CHECK in the file calls none of our functions (rule 22).
+"""A CHECK in the file calls none of our functions (rule 22), nor does a
+generated column or an index.
 
-SQLite does not refuse it where a function is not deterministic, whatever
-SQLITE_DIRECTONLY says."""
+SQLite does not refuse a CHECK where a function is not deterministic, whatever
+SQLITE_DIRECTONLY says, and no call in a schema that it read before the function
+was there."""
 
 import json
 import os
@@ -11,8 +13,9 @@ import unittest
 
 from support import CANARY, EXTENSION, SqlTest
 
-PLANTED = "has a CHECK and the name"
+PLANTED = "in its definition"
 INSERT = "INSERT INTO bait VALUES(1)"
+BOM = "\ufeff"
 ENTRY = "sqlite3_envelope_schema_init"
 
 
@@ -25,12 +28,13 @@ class Planted(SqlTest):
         self.conn.execute("CREATE TABLE t(v)")
         self.oracle = "x <> envelope_open(x'%s')" % self.blob.hex()
 
-    def plant(self, check, path=None, sql="CREATE TABLE bait(x, CHECK(%s))"):
+    def plant(self, check, path=None, name="bait",
+              sql="CREATE TABLE bait(x, CHECK(%s))"):
         """What sqlite_schema has of the table bait."""
         conn = self.plain(path)
         conn.execute("PRAGMA writable_schema = ON")
-        conn.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'bait'",
-                     (sql % check,))
+        conn.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?",
+                     (sql % check, name))
         version = conn.execute("PRAGMA schema_version").fetchone()[0]
         conn.execute("PRAGMA schema_version = %d" % (version + 1))
         conn.close()
@@ -93,11 +97,34 @@ class Planted(SqlTest):
         for check in ("ENVELOPE_Open(x'%s') = 1", '"envelope_open"(x\'%s\') = 1',
                       "[envelope_open] (x'%s') = 1",
                       "`envelope_open`/**/(x'%s') = 1",
-                      "1=envelope_open\n(x'%s')"):
+                      "1=envelope_open\n(x'%s')",
+                      "'it''s' = 1 OR -- '\n envelope_open /*/ ( */ (x'%s')",
+                      BOM + "envelope_open" + " " + BOM + "(x'%s')"):
             self.plant(check % hexed)
             self.refuses(PLANTED, self.connect(), INSERT)
         self.plant(self.oracle, sql="create table/*\n*/bait(x cHeCk(%s))")
         self.refuses(PLANTED, self.connect(), INSERT)
+
+    def test_where_the_schema_was_read_before_we_were_loaded(self):
+        for sql in ("CREATE TABLE bait(x, y AS (envelope_open(x)) STORED)",
+                    "CREATE TABLE bait(x, y DEFAULT (envelope_open(x'00')))",
+                    "CREATE TABLE bait(x, y AS (envelope_open(x)))"):
+            self.plant("", sql=sql + "%.0s")
+            self.late(INSERT.replace("bait", "bait(x)"))
+        self.plant("", sql="CREATE TABLE bait(x)%.0s")
+        self.conn.execute("CREATE INDEX i ON bait(x)")
+        for sql in ("CREATE INDEX i ON bait(envelope_open(x))",
+                    "CREATE INDEX i ON bait(x) WHERE envelope_open(x) <> 1"):
+            self.plant("", name="i", sql=sql + "%.0s")
+            self.late(INSERT)
+
+    def late(self, sql):
+        conn = self.plain()
+        conn.execute("SELECT count(*) FROM t").fetchone()
+        conn.enable_load_extension(True)
+        conn.load_extension(EXTENSION)
+        with self.assertRaisesRegex(sqlite3.Error, "in its definition|unsafe"):
+            conn.execute(sql)
 
     def test_it_is_planted_while_we_are_connected(self):
         conn = self.connect()
@@ -122,7 +149,7 @@ class Planted(SqlTest):
         conn.execute("INSERT INTO x.bait VALUES(envelope_seal(1, 'pii'))")
         conn.execute("DETACH x")
         conn.execute("ATTACH ? AS x", (self.file("b"),))
-        self.refuses("a table of x has a CHECK", conn,
+        self.refuses("a table or index of x has a call", conn,
                      "INSERT INTO x.bait VALUES(1)")
         conn.execute("DETACH x")
         self.assertEqual(CANARY, self.open(conn, self.blob))
@@ -162,6 +189,7 @@ class Allowed(SqlTest):
         super().setUp()
         self.conn = self.with_key()
         self.insert = "INSERT INTO t VALUES(envelope_seal(1, 'pii'))"
+        self.conn.create_function("my_envelope_open", 1, str)
 
     def test_what_needs_no_key(self):
         self.conn.execute("CREATE TABLE t(v CHECK(envelope_is_sealed(v)"
@@ -173,9 +201,11 @@ class Allowed(SqlTest):
         self.conn.execute("CREATE TEMP TABLE mine(v CHECK(envelope_open(v)))")
         self.conn.execute("INSERT INTO mine VALUES(envelope_seal(1, 'pii'))")
 
-    def test_names_that_no_check_has(self):
+    def test_what_is_no_call(self):
         for sql in ("CREATE TABLE a(envelope_open)",
-                    "CREATE TABLE b(v CHECK(v <> 'my_envelope_open'))",
+                    "CREATE TABLE b(v CHECK(v <> 'envelope_open()'),"
+                    " \"don't\" /* envelope_open(v) */ -- envelope_open(v)\n)",
+                    "CREATE TABLE c(v CHECK(v <> my_envelope_open(v)))",
                     "CREATE VIEW w AS SELECT v /* CHECK */, envelope_open(v)"
                     " FROM b",
                     "CREATE TABLE t(v)"):

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sql_text.h: the calls in a piece of SQL, as SQLite's tokenizer has it.
+ */
+#ifndef EE_SQLITE_SQL_TEXT_H
+#define EE_SQLITE_SQL_TEXT_H
+
+#include <stddef.h>
+
+struct ee_sql_name {
+    const char *p; /* in the text, without quotes; not ended by a NUL */
+    size_t n;
+};
+
+/* The next name that an opening parenthesis follows, from *at on, which then
+ * goes behind the name. Comments and strings have none. NULL in name->p: there
+ * are no more. */
+void ee_sql_next_call(const char **at, struct ee_sql_name *name);
+
+#endif
