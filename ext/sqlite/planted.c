@@ -45,8 +45,22 @@ static bool is_refused_by_sqlite(const char *sql)
            sqlite3_strnicmp(sql, "CREATE TRIGGER ", 15) == 0;
 }
 
+static bool is_virtual(const char *sql)
+{
+    struct ee_sql_name word;
+
+    do {
+        ee_sql_next_word(&sql, &word);
+    } while (word.p != NULL && !is_called(&word, "virtual"));
+    return word.p != NULL;
+}
+
+/* A virtual table may call a function that its arguments name, by a statement
+ * of its own: FTS4 does for compress= and uncompress=. There any word counts.
+ */
 static const struct ee_function *find_call(const char *sql, enum ee_entry entry)
 {
+    const bool any = is_virtual(sql);
     const struct ee_function *found = NULL;
     struct ee_sql_name name;
 
@@ -54,7 +68,11 @@ static const struct ee_function *find_call(const char *sql, enum ee_entry entry)
         return NULL;
     }
     do {
-        ee_sql_next_call(&sql, &name);
+        if (any) {
+            ee_sql_next_word(&sql, &name);
+        } else {
+            ee_sql_next_call(&sql, &name);
+        }
         found = name.p != NULL ? find_function(&name, entry) : NULL;
     } while (name.p != NULL && found == NULL);
     return found;

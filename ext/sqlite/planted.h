@@ -6,8 +6,9 @@
  * SQLite documents that it refuses such calls, and does not refuse all: 3.40
  * marks what comes from the schema only where a function is deterministic, so a
  * CHECK runs; and where the schema was read before we were loaded, also a
- * generated column or an index. Whoever wrote the file could have values opened
- * and settings changed by an INSERT into any table, or by PRAGMA
+ * generated column or an index; and a virtual table may run statements of its
+ * own, as FTS4 does for compress=. Whoever wrote the file could have values
+ * opened and settings changed by an INSERT into any table, or by PRAGMA
  * integrity_check. (Views and triggers are refused.)
  *
  * So we look at the schema ourselves, whenever SQLite has read it anew. What

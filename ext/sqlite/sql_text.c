@@ -10,11 +10,15 @@
 
 static const char mark[] = "\xef\xbb\xbf";
 
-static bool is_name_char(char c)
+static bool is_word_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '_' || c == '$' ||
-           (unsigned char)c >= 0x80;
+           (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool is_name_char(char c)
+{
+    return is_word_char(c) || c == '$' || (unsigned char)c >= 0x80;
 }
 
 /* Behind the next `what`, or at the end. */
@@ -98,4 +102,19 @@ void ee_sql_next_call(const char **at, struct ee_sql_name *name)
     }
     name->p = NULL;
     *at = p;
+}
+
+void ee_sql_next_word(const char **at, struct ee_sql_name *word)
+{
+    const char *p = *at;
+
+    while (*p != '\0' && !is_word_char(*p)) {
+        p++;
+    }
+    *at = p;
+    while (is_word_char(**at)) {
+        (*at)++;
+    }
+    word->p = *at > p ? p : NULL;
+    word->n = (size_t)(*at - p);
 }

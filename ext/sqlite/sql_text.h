@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sql_text.h: the calls in a piece of SQL, as SQLite's tokenizer has it.
+ * sql_text.h: the calls in a piece of SQL, as SQLite's tokenizer has it; or all
+ * its words.
  */
 #ifndef EE_SQLITE_SQL_TEXT_H
 #define EE_SQLITE_SQL_TEXT_H
@@ -16,5 +17,8 @@ struct ee_sql_name {
  * goes behind the name. Comments and strings have none. NULL in name->p: there
  * are no more. */
 void ee_sql_next_call(const char **at, struct ee_sql_name *name);
+
+/* Likewise, the next run of ASCII letters, digits and '_', wherever it is. */
+void ee_sql_next_word(const char **at, struct ee_sql_name *word);
 
 #endif

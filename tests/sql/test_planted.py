@@ -118,6 +118,26 @@ class Planted(SqlTest):
             self.plant("", name="i", sql=sql + "%.0s")
             self.late(INSERT)
 
+    def test_nor_does_a_virtual_table(self):
+        """By a statement of its own, which SQLite takes for a typed one."""
+        for option in ("compress=envelope_open,uncompress=hex",
+                       "compress='envelope_open',uncompress=hex",
+                       "compress=hex,uncompress= \"Envelope_Open\"",
+                       "compress=hex,uncompress=envelope_key_rotate"):
+            path = self.file("fts.db")
+            self.connect(path).close()
+            self.plain(path).execute("CREATE VIRTUAL TABLE bait USING fts4"
+                                     "(b, compress=hex, uncompress=hex)")
+            self.plain(path).execute("INSERT INTO bait VALUES('pii')")
+            self.plant("", path, sql="CREATE/**/VIRTUAL TABLE bait USING"
+                       " fts4(b, %s)%%.0s" % option)
+            conn = self.connect(path)
+            with self.assertRaises(sqlite3.Error):
+                conn.execute("INSERT INTO bait VALUES('pii')")
+                conn.execute("SELECT b FROM bait").fetchall()
+            conn.close()
+            os.unlink(path)
+
     def late(self, sql):
         conn = self.plain()
         conn.execute("SELECT count(*) FROM t").fetchone()
