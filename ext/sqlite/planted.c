@@ -81,12 +81,17 @@ static const struct ee_function *find_call(const char *sql, enum ee_entry entry)
 static int refuse(const char *schema, const struct ee_function *f,
                   struct ee_error *err)
 {
-    return ee_fail(err, EE_TAMPERED,
-                   "a table or index of %s has a call of %s() in its "
-                   "definition: whoever wrote that could use your keys, so no "
-                   "function that needs them is called; to look at it: SELECT "
-                   "sql FROM %s.sqlite_schema WHERE sql LIKE '%%%s%%'",
-                   schema, f->name, schema, f->name);
+    char *quoted = sqlite3_mprintf("%w", schema);
+
+    (void)ee_fail(err, EE_TAMPERED,
+                  "a table or index of %s has a call of %s() in its "
+                  "definition: whoever wrote that could use your keys, so the "
+                  "functions that may not be called from there are not called "
+                  "at all; to look at it: SELECT sql FROM \"%s\".sqlite_schema "
+                  "WHERE sql LIKE '%%%s%%'",
+                  schema, f->name, quoted != NULL ? quoted : schema, f->name);
+    sqlite3_free(quoted);
+    return EE_TAMPERED;
 }
 
 /* What an authorizer ignores is NULL. So is an index's text, and all of the one

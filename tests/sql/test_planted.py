@@ -181,6 +181,19 @@ class Planted(SqlTest):
         self.assertIn(self.oracle, self.one(
             conn, text[text.index("SELECT"):]))
 
+    def test_in_a_database_of_an_odd_name(self):
+        self.plant(self.oracle)
+        conn = self.connect(self.file("other.db"))
+        for name in ("", "a b", 'q"x', "%w", "sqlite_schema"):
+            conn.execute('ATTACH ? AS "%s"' % name.replace('"', '""'),
+                         (self.path,))
+            quoted = '"%s"' % name.replace('"', '""')
+            text = self.refuses(PLANTED, conn, "INSERT INTO %s.bait VALUES(1)"
+                                % quoted)
+            self.assertIn(self.oracle, self.one(
+                conn, text[text.index("SELECT"):]))
+            conn.execute("DETACH " + quoted)
+
     def test_the_audit_log_has_a_line(self):
         self.plant(self.oracle)
         conn = self.connect()
